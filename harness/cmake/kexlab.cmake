@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+# Build helpers: libraries and tests with the project's warnings, and code for guests by cross compilers.
+
+set(KEXLAB_WARNINGS -Wall -Wextra -Wshadow -Wnon-virtual-dtor $<$<BOOL:${KEXLAB_WERROR}>:-Werror>)
+
+function(kexlab_options target)
+  target_compile_options(${target} PRIVATE ${KEXLAB_WARNINGS})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
+  if(KEXLAB_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${KEXLAB_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+    target_link_options(${target} PUBLIC -fsanitize=${KEXLAB_SANITIZE})
+  endif()
+endfunction()
+
+# kexlab_library(NAME SOURCES a.cpp … LINK lib …): a static library of the harness.
+function(kexlab_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  kexlab_options(${name})
+  target_link_libraries(${name} PUBLIC ${arg_LINK})
+endfunction()
+
+# kexlab_test(NAME SOURCES a_test.cpp … LINK lib … LABELS l …): a GoogleTest binary, its tests known to ctest.
+# The label "unit" is the default; tests that boot guests carry "guest" instead.
+function(kexlab_test name)
+  if(NOT KEXLAB_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  kexlab_options(${name})
+  target_link_libraries(${name} PRIVATE ${arg_LINK} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+# kexlab_fuzzer(NAME SOURCES … LINK … CORPUS dir): a libFuzzer target (clang only). Without clang's fuzzer the same
+# entry point is built into a replayer that runs the seed corpus as a test, so the corpus is exercised everywhere.
+function(kexlab_fuzzer name)
+  cmake_parse_arguments(arg "" "CORPUS" "SOURCES;LINK" ${ARGN})
+  if(KEXLAB_FUZZERS)
+    add_executable(${name} ${arg_SOURCES})
+    kexlab_options(${name})
+    target_link_libraries(${name} PRIVATE ${arg_LINK})
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  elseif(KEXLAB_TESTS)
+    add_executable(${name}_replay ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/loader/fuzz/replay.cpp)
+    kexlab_options(${name}_replay)
+    target_link_libraries(${name}_replay PRIVATE ${arg_LINK})
+    add_test(NAME corpus.${name} COMMAND ${name}_replay ${arg_CORPUS})
+    set_tests_properties(corpus.${name} PROPERTIES LABELS unit TIMEOUT 120)
+  endif()
+endfunction()
+
+# Reads the table of targets: KEXLAB_TARGETS, and KEXLAB_TRIPLET_<target> for each.
+macro(kexlab_read_targets file)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${file})
+  file(STRINGS ${PROJECT_SOURCE_DIR}/${file} _kexlab_rows REGEX "^(- name|  triplet):")
+  set(KEXLAB_TARGETS "")
+  foreach(_row IN LISTS _kexlab_rows)
+    string(REGEX REPLACE "^[^:]*: *([^ ]+).*$" "\\1" _value "${_row}")
+    if(_row MATCHES "^- name")
+      set(_name ${_value})
+      list(APPEND KEXLAB_TARGETS ${_value})
+    else()
+      set(KEXLAB_TRIPLET_${_name} ${_value})
+    endif()
+  endforeach()
+endmacro()
+
+# kexlab_cross(OUTPUT file TARGET t LANGUAGE C|CXX|ASM SOURCES … FLAGS … DEPENDS …): compiles and links with the target's
+# cross compiler. A missing compiler is a configure-time error that names the package.
+function(kexlab_cross)
+  cmake_parse_arguments(arg "" "OUTPUT;TARGET;LANGUAGE" "SOURCES;FLAGS;DEPENDS" ${ARGN})
+  set(triplet ${KEXLAB_TRIPLET_${arg_TARGET}})
+  if(arg_LANGUAGE STREQUAL "CXX")
+    set(tool g++)
+  else()
+    set(tool gcc)
+  endif()
+  find_program(KEXLAB_${triplet}_${tool} ${triplet}-${tool})
+  if(NOT KEXLAB_${triplet}_${tool})
+    string(REPLACE "_" "-" package "${triplet}")
+    message(FATAL_ERROR "${triplet}-${tool} is missing; Debian package: ${tool}-${package} (ci/demo installs it)")
+  endif()
+  get_filename_component(folder ${arg_OUTPUT} DIRECTORY)
+  file(MAKE_DIRECTORY ${folder})
+  add_custom_command(
+    OUTPUT ${arg_OUTPUT}
+    COMMAND ${KEXLAB_${triplet}_${tool}} ${arg_FLAGS} -MD -MF ${arg_OUTPUT}.d -MT ${arg_OUTPUT} -o ${arg_OUTPUT} ${arg_SOURCES}
+    DEPENDS ${arg_SOURCES} ${arg_DEPENDS}
+    DEPFILE ${arg_OUTPUT}.d
+    COMMENT "${arg_TARGET}: ${arg_OUTPUT}"
+    VERBATIM)
+endfunction()

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Addresses and sizes in scenarios: "ram + 64 MiB", "previous end + 1 page", "0x1000", "half of ram". Parsed once, with
+// the position of mistakes; evaluated when the machine is known.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kexlab/error.h"
+
+namespace kexlab::scenario {
+
+/// A sum of signed terms. A term is a count times a unit (B, KiB, MiB, GiB, page[s]) or a named base. Arithmetic
+/// wraps modulo 2^64, as the kernel's does: "0 - 1 page" is the last page.
+struct Expression {
+  struct Term {
+    bool negative = false;
+    std::uint64_t count = 1;
+    std::string base;  ///< empty: bytes; "page", or a name that the environment knows
+  };
+  std::string text;  ///< as written
+  std::vector<Term> terms;
+};
+
+/// Names that may stand in an expression, for messages and the vocabulary page:
+/// page, ram (start of the largest free block), ram end, ram size (all RAM), previous start, previous end,
+/// crash start, crash end (one past), kernel start, kernel end, high (start of the last free 16 MiB), witness.
+const std::vector<std::string>& base_names();
+
+Result<Expression> parse_expression(std::string_view text);
+/// `lookup` gives a base's value, or nothing where this machine has none ("crash start" without a reservation).
+Result<std::uint64_t> evaluate(const Expression& expression,
+                               const std::function<std::optional<std::uint64_t>(std::string_view base)>& lookup);
+
+}  // namespace kexlab::scenario

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of targets: one row for each architecture as it is emulated here, read from targets.yaml.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kexlab/error.h"
+
+namespace kexlab {
+
+/// A QEMU argument or command-line word that is there for a reason worth telling.
+struct Reasoned {
+  std::string value;
+  std::string reason;
+};
+
+/// How the agent's channel reaches the guest.
+struct ChannelWiring {
+  std::string device;                 ///< the guest's device node, e.g. "/dev/ttyS1"
+  std::vector<std::string> qemu;      ///< QEMU arguments; "{chardev}" stands for the chardev's id
+};
+
+/// What a target cannot do, with the cause and its source. `feature`: "jump", "snapshot", "crash", "icount", …
+struct Limitation {
+  std::string feature;
+  std::string cause;
+  std::string source;
+};
+
+struct Target {
+  std::string name;                    ///< "x86_64"
+  std::string triplet;                 ///< Debian cross compiler prefix, "x86_64-linux-gnu"
+  std::string debian_arch;             ///< "amd64"
+  std::string qemu;                    ///< "qemu-system-x86_64"
+  std::string qemu_package;            ///< Debian package that holds it
+  std::string machine;                 ///< -M
+  std::string cpu;                     ///< -cpu under TCG
+  std::uint64_t page_size = 4096;
+  unsigned memory_mib = 512;           ///< default guest memory
+  std::vector<Reasoned> qemu_args;     ///< further arguments
+  std::string console;                 ///< "ttyS0": console= and the first serial port
+  std::vector<Reasoned> cmdline;       ///< kernel command-line words every boot gets
+  ChannelWiring channel;
+  std::string kvm_host;                ///< uname -m of hosts whose KVM can run it; empty: none
+  std::string compat_triplet;          ///< compiler prefix of 32-bit callers, empty: none
+  std::uint64_t witness_address = 0;   ///< physical address the witness is landed at by default
+  std::uint64_t crashkernel_mib = 160; ///< reservation that a Debian kernel and our initrd fit in
+  std::uint64_t crash_memory_mib = 768;///< guest memory for crash scenarios
+  std::vector<Limitation> limitations;
+
+  /// The limitation for a feature, or nullptr where the target can do it.
+  [[nodiscard]] const Limitation* limit(std::string_view feature) const;
+};
+
+/// All rows in table order. The table is embedded; a mistake in it is a test failure, and the process's first error.
+Result<std::vector<Target>> parse_targets(std::string_view yaml, std::string_view file);
+const std::vector<Target>& all_targets();
+const Target* find_target(std::string_view name);
+
+}  // namespace kexlab

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The interface every boot-protocol file implements, and the list of them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kexlab/image.h"
+#include "kexlab/machine.h"
+#include "kexlab/plan.h"
+
+namespace kexlab {
+
+/// Bytes of an initrd without having them all in hand: pieces laid end to end.
+struct InitrdSource {
+  std::vector<Piece> pieces;
+  [[nodiscard]] std::uint64_t size() const;
+};
+
+/// What is to be booted, on which machine.
+struct LoadRequest {
+  const Machine* machine = nullptr;     ///< not null
+  const Image* kernel = nullptr;        ///< not null
+  std::string kernel_source;            ///< name of the source that holds kernel->bytes (a Piece::source name)
+  InitrdSource initrd;                  ///< no pieces: no initrd
+  std::string cmdline;
+  bool crash = false;                   ///< KEXEC_ON_CRASH: place inside the reservation, add elfcorehdr
+  /// A stub that checks a fast digest of every other segment before it jumps (about 1 ns a byte), or none.
+  enum class Digest { none, fast } digest = Digest::none;
+  bool arch_constant = true;            ///< put KEXEC_ARCH_<own> into the flags; false: KEXEC_ARCH_DEFAULT
+};
+
+/// One architecture's boot protocol. Rows are constant; everything is pure.
+struct Arch {
+  std::string_view name;        ///< target name
+  std::uint32_t kexec_arch;     ///< KEXEC_ARCH_* value, already shifted left by 16
+  unsigned bits;                ///< 32 or 64
+  std::endian order;
+  std::uint16_t elf_machine;    ///< EM_*
+  /// Plans a kernel boot. Errors: no_space, unsupported, wrong_arch, invalid_argument.
+  Result<Plan> (*plan_kernel)(const LoadRequest& request);
+  /// Addresses that a payload of ours may be placed at: RAM that no boot protocol or firmware claims.
+  RangeSet (*usable)(const Machine& machine, bool crash);
+};
+
+/// All architectures that have a boot-protocol file, sorted by name.
+std::span<const Arch* const> all_archs();
+/// The named one, or nullptr.
+const Arch* find_arch(std::string_view name);
+/// The one whose EM_* and byte order and class match, or nullptr.
+const Arch* find_arch_by_elf(std::uint16_t elf_machine, unsigned bits, std::endian order);
+
+/// Plans a load for the machine's architecture; check_plan has passed on every plan it returns.
+Result<Plan> plan_kernel(const LoadRequest& request);
+
+}  // namespace kexlab

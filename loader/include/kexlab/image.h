@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernel images: what a file is, and what a loader must know of it. Pure: bytes in, facts out, any host.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kexlab/bytes.h"
+#include "kexlab/error.h"
+#include "kexlab/range.h"
+
+namespace kexlab {
+
+enum class Format { bzimage, elf, arm64_image };
+const char* to_string(Format format);
+
+/// Wrappers that were taken off, outermost first.
+enum class Wrapper { gzip, xz, zstd, lz4, efi_zboot };
+const char* to_string(Wrapper wrapper);
+
+/// A part of the image that is to be at a physical address (ELF PT_LOAD) or the whole payload (flat formats).
+struct LoadPart {
+  std::uint64_t file_offset = 0;  ///< bytes, into Image::bytes
+  std::uint64_t file_size = 0;    ///< bytes
+  std::uint64_t physical = 0;     ///< p_paddr; 0 for flat, position-independent formats
+  std::uint64_t memory_size = 0;  ///< bytes, >= file_size
+};
+
+/// Facts of the x86 boot header. Source: Documentation/x86/boot.rst (6.1), arch/x86/include/uapi/asm/bootparam.h.
+struct BzImageFacts {
+  std::uint16_t protocol = 0;           ///< version, e.g. 0x020f
+  std::uint32_t setup_size = 0;         ///< bytes before the protected-mode code: (setup_sects+1)*512
+  std::uint64_t pref_address = 0;       ///< preferred load address
+  std::uint32_t kernel_alignment = 0;   ///< bytes
+  std::uint32_t init_size = 0;          ///< bytes needed from the load address until the kernel has set itself up
+  std::uint32_t cmdline_size = 0;       ///< longest command line without its NUL
+  std::uint32_t initrd_addr_max = 0;    ///< highest address an initrd byte may have
+  std::uint16_t xloadflags = 0;
+  bool relocatable = false;
+  std::uint32_t setup_header_end = 0;   ///< file offset just behind the setup header (0x202 + byte at 0x201)
+  std::string version;                  ///< kernel_version string; empty where the header has none
+};
+
+/// Facts of the arm64 Image header. Source: Documentation/arm64/booting.rst (6.1).
+struct Arm64Facts {
+  std::uint64_t text_offset = 0;  ///< bytes from a 2 MiB aligned base
+  std::uint64_t image_size = 0;   ///< bytes that must be free from the load address, BSS included
+  std::uint64_t flags = 0;
+  std::uint32_t page_size = 0;    ///< 4096, 16384, 65536; 0 where the header does not say
+  bool big_endian = false;
+};
+
+/// Facts of an ELF kernel (vmlinux), of any class and byte order.
+struct ElfFacts {
+  bool is64 = false;
+  std::endian order = std::endian::little;
+  std::uint16_t machine = 0;  ///< EM_*
+  std::uint64_t entry = 0;
+  std::optional<std::uint64_t> pvh_entry;  ///< XEN_ELFNOTE_PHYS32_ENTRY where present
+};
+
+struct Image {
+  Format format = Format::elf;
+  std::string arch;                 ///< target name, e.g. "x86_64"; the row it belongs to
+  std::vector<Wrapper> wrappers;    ///< taken off, outermost first
+  Bytes bytes;                      ///< the image with all wrappers off: what the loader places
+  std::vector<LoadPart> parts;
+  std::optional<BzImageFacts> bzimage;
+  std::optional<Arm64Facts> arm64;
+  std::optional<ElfFacts> elf;
+  std::string version;              ///< release string where the image tells it ("6.1.0-..."), else empty
+  /// "bzImage for x86_64, protocol 2.15, 14186432 bytes, version 6.1.0-…" for people.
+  [[nodiscard]] std::string str() const;
+};
+
+/// Limits that keep a hostile file from taking the host's memory.
+struct ImageLimits {
+  std::uint64_t unpacked_bytes = std::uint64_t{512} << 20;  ///< most bytes a wrapper may unpack to
+  unsigned wrappers = 4;                                    ///< most wrappers around each other
+};
+
+/// Parses a kernel image. `name` is used in messages only. Errors: truncated, corrupt, unsupported (with what the
+/// file looks like: "a gzip-compressed cpio archive", "an ELF core", "a script", …), no_space for the limits.
+Result<Image> parse_image(ByteView file, std::string_view name, const ImageLimits& limits = {});
+
+/// Reads a whole file and parses it. Errors as parse_image, and io/not_found.
+Result<Image> read_image(const std::string& path, const ImageLimits& limits = {});
+
+/// The kernel's own .config where it carries one (CONFIG_IKCONFIG: "IKCFG_ST" gzip "IKCFG_ED"), also inside a
+/// bzImage's compressed payload. Nothing where it carries none.
+std::optional<std::string> embedded_config(const Image& image);
+
+/// "Linux version …" banner inside the image (or a bzImage's compressed payload), nothing where none is found.
+std::optional<std::string> banner(const Image& image);
+
+}  // namespace kexlab

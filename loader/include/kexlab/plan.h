@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plan: exactly what kexec_load(2) will be given. Pure data; the same plan is shown, checked, sent and executed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kexlab/bytes.h"
+#include "kexlab/error.h"
+#include "kexlab/range.h"
+
+namespace kexlab {
+
+/// Flags and architecture constants of kexec_load(2). Source: include/uapi/linux/kexec.h (6.1; 7.2 for the newer).
+namespace kexec {
+inline constexpr std::uint64_t on_crash = 0x1;
+inline constexpr std::uint64_t preserve_context = 0x2;
+inline constexpr std::uint64_t update_elfcorehdr = 0x4;       // since 6.6
+inline constexpr std::uint64_t crash_hotplug_support = 0x8;   // since 6.10
+inline constexpr std::uint64_t arch_mask = 0xffff0000;
+inline constexpr std::uint64_t arch_default = 0;
+inline constexpr std::uint64_t segment_max = 16;
+/// reboot(2)'s command LINUX_REBOOT_CMD_KEXEC. Source: include/uapi/linux/reboot.h.
+inline constexpr std::uint32_t reboot_cmd = 0x45584543;
+}  // namespace kexec
+
+/// Where some bytes of a segment come from; pieces are laid end to end.
+struct Piece {
+  enum class Kind : std::uint8_t {
+    inline_bytes,  ///< `bytes`
+    source,        ///< `size` bytes at `offset` of the named source (a file's path in the guest, or a caller's blob)
+    pattern,       ///< `size` bytes of the deterministic pattern `seed` (see fill_pattern)
+  };
+  Kind kind = Kind::inline_bytes;
+  Bytes bytes;
+  std::string source;
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+  std::uint32_t seed = 0;
+  static Piece of(Bytes bytes);
+  static Piece of_source(std::string name, std::uint64_t offset, std::uint64_t size);
+  static Piece of_pattern(std::uint32_t seed, std::uint64_t size);
+  [[nodiscard]] std::uint64_t length() const { return kind == Kind::inline_bytes ? bytes.size() : size; }
+  bool operator==(const Piece&) const = default;
+};
+
+/// What a pointer argument is to be; everything but `valid` is a deliberate mistake.
+enum class Pointer : std::uint8_t {
+  valid,       ///< readable memory with the contents
+  null,        ///< NULL
+  unmapped,    ///< an address with no mapping
+  half,        ///< the contents, but the second half lies behind an unmapped page
+  kernel,      ///< an address in the kernel's half of the address space
+  read_only,   ///< readable, not writable
+  guarded,     ///< the first touch blocks (userfaultfd) until the holder releases it
+  no_access,   ///< mapped PROT_NONE
+};
+const char* to_string(Pointer pointer);
+
+/// One entry of the segments array. For sane plans bufsz == sum of the pieces' lengths and buf == valid; contract
+/// scenarios set any of the four numbers to anything.
+struct Segment {
+  std::string name;          ///< "kernel", "initrd", "cmdline", "stub", "elfcorehdr", … for people and reports
+  std::vector<Piece> pieces;
+  std::uint64_t bufsz = 0;   ///< bytes
+  std::uint64_t mem = 0;     ///< physical address
+  std::uint64_t memsz = 0;   ///< bytes
+  Pointer buf = Pointer::valid;
+  bool operator==(const Segment&) const = default;
+};
+
+struct Plan {
+  std::string arch;              ///< target name
+  std::uint64_t entry = 0;       ///< physical address of the first instruction
+  std::uint64_t flags = 0;       ///< low 16 bits and the KEXEC_ARCH_* value
+  std::vector<Segment> segments;
+  Pointer array = Pointer::valid;              ///< the segments pointer
+  std::optional<std::uint64_t> nr_segments;    ///< overrides segments.size()
+  bool operator==(const Plan&) const = default;
+
+  [[nodiscard]] std::uint64_t count() const { return nr_segments.value_or(segments.size()); }
+  /// The call as a table: entry, flags by name, each segment with buffer size, destination, and name.
+  [[nodiscard]] std::string str() const;
+};
+
+/// Flags as text: "KEXEC_ON_CRASH|KEXEC_ARCH_X86_64", unknown bits in hex.
+std::string flags_to_string(std::uint64_t flags);
+
+/// Compact, versioned, bounded serialisation; decode(encode(p)) == p. decode errors: truncated, corrupt.
+Bytes encode_plan(const Plan& plan);
+Result<Plan> decode_plan(ByteView bytes);
+
+/// The deterministic pattern: every 8-byte little-endian word w (index i from 0) is splitmix64(seed, i), so any
+/// misplaced, swapped or repeated block shows. `out` is any slice that starts at byte `offset` of the pattern.
+void fill_pattern(std::uint32_t seed, std::uint64_t offset, std::span<std::byte> out);
+
+/// Whole contents of a segment's buffer (without the zero tail). `resolve` gives the bytes of a named source.
+/// Errors: not_found (source), truncated (source shorter than the piece says).
+using Resolver = Result<ByteView> (*)(void* context, const std::string& source);
+Result<Bytes> segment_bytes(const Segment& segment, Resolver resolve, void* context);
+
+/// Rules a sane plan keeps whatever the kernel: at most 16 segments, page-aligned, disjoint, bufsz <= memsz, pieces
+/// sum to bufsz, entry inside a segment. Used before every load that is meant to work. Error: invalid_argument.
+Status check_plan(const Plan& plan, std::uint64_t page_size);
+
+}  // namespace kexlab

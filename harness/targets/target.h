@@ -21,8 +21,8 @@ struct Reasoned {
 
 /// How the agent's channel reaches the guest.
 struct ChannelWiring {
-  std::string device;                 ///< the guest's device node, e.g. "/dev/ttyS1"
-  std::vector<std::string> qemu;      ///< QEMU arguments; "{chardev}" stands for the chardev's id
+  std::string device;             ///< the guest's device node, e.g. "/dev/ttyS1"
+  std::vector<std::string> qemu;  ///< QEMU arguments; "{chardev}" stands for the chardev's id
 };
 
 /// What a target cannot do, with the cause and its source. `feature`: "jump", "snapshot", "crash", "icount", …
@@ -33,33 +33,41 @@ struct Limitation {
 };
 
 struct Target {
-  std::string name;                    ///< "x86_64"
-  std::string triplet;                 ///< Debian cross compiler prefix, "x86_64-linux-gnu"
-  std::string debian_arch;             ///< "amd64"
-  std::string qemu;                    ///< "qemu-system-x86_64"
-  std::string qemu_package;            ///< Debian package that holds it
-  std::string machine;                 ///< -M
-  std::string cpu;                     ///< -cpu under TCG
+  std::string name;          ///< "x86_64"
+  std::string triplet;       ///< Debian cross compiler prefix, "x86_64-linux-gnu"
+  std::string debian_arch;   ///< "amd64"
+  std::string qemu;          ///< "qemu-system-x86_64"
+  std::string qemu_package;  ///< Debian package that holds it
+  std::string machine;       ///< -M
+  std::string cpu;           ///< -cpu under TCG
   std::uint64_t page_size = 4096;
-  unsigned memory_mib = 512;           ///< default guest memory
-  std::vector<Reasoned> qemu_args;     ///< further arguments
-  std::string console;                 ///< "ttyS0": console= and the first serial port
-  std::vector<Reasoned> cmdline;       ///< kernel command-line words every boot gets
+  unsigned memory_mib = 512;        ///< default guest memory
+  std::vector<Reasoned> qemu_args;  ///< further arguments
+  std::string console;              ///< "ttyS0": console= and the first serial port
+  std::vector<Reasoned> cmdline;    ///< kernel command-line words every boot gets
   ChannelWiring channel;
-  std::string kvm_host;                ///< uname -m of hosts whose KVM can run it; empty: none
-  std::string compat_triplet;          ///< compiler prefix of 32-bit callers, empty: none
-  std::uint64_t witness_address = 0;   ///< physical address the witness is landed at by default
-  std::uint64_t crashkernel_mib = 160; ///< reservation that a Debian kernel and our initrd fit in
-  std::uint64_t crash_memory_mib = 768;///< guest memory for crash scenarios
+  std::string kvm_host;                  ///< uname -m of hosts whose KVM can run it; empty: none
+  std::string compat_triplet;            ///< compiler prefix of 32-bit callers, empty: none
+  std::uint64_t witness_address = 0;     ///< physical address the witness is landed at by default
+  std::uint64_t crashkernel_mib = 160;   ///< reservation that a Debian kernel and our initrd fit in
+  std::uint64_t crash_memory_mib = 768;  ///< guest memory for crash scenarios
   std::vector<Limitation> limitations;
 
   /// The limitation for a feature, or nullptr where the target can do it.
   [[nodiscard]] const Limitation* limit(std::string_view feature) const;
 };
 
-/// All rows in table order. The table is embedded; a mistake in it is a test failure, and the process's first error.
+/// Parses a table. Errors: invalid_argument with file:line:column, what is wrong and the nearest right word.
 Result<std::vector<Target>> parse_targets(std::string_view yaml, std::string_view file);
+
+/// The embedded table is right; a mistake in it fails a unit test, and this is what a program asks first.
+Status targets_status();
+/// All rows of the embedded table, in its order; none where targets_status() is an error.
 const std::vector<Target>& all_targets();
+std::vector<std::string> target_names();
+/// The named row, or nullptr.
 const Target* find_target(std::string_view name);
+/// The named row. Errors: not_found with the nearest name; the table's own.
+Result<const Target*> require_target(std::string_view name);
 
 }  // namespace kexlab

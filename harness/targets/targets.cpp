@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the table of targets; the table itself is embedded when this is compiled.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "harness/targets/target.h"
+#include "harness/targets/targets_yaml.h"
+#include "harness/yaml/yaml.h"
+
+namespace kexlab {
+namespace {
+
+Result<Reasoned> read_reasoned(const yaml::Node& node) {
+  Reasoned out;
+  yaml::Reader row(node, "word with its reason");
+  row.required("value", out.value);
+  row.required("reason", out.reason);
+  if (auto status = row.done(); !status) return tl::unexpected(status.error());
+  if (out.reason.empty()) return yaml::fail_at(node.where(), fmt::format("`{}` has an empty reason", out.value));
+  return out;
+}
+
+Result<ChannelWiring> read_channel(const yaml::Node& node) {
+  ChannelWiring out;
+  yaml::Reader row(node, "channel");
+  row.required("device", out.device);
+  row.required("qemu", out.qemu);
+  if (auto status = row.done(); !status) return tl::unexpected(status.error());
+  const bool wired = std::any_of(out.qemu.begin(), out.qemu.end(),
+                                 [](const std::string& word) { return word.find("{chardev}") != std::string::npos; });
+  if (!wired) return yaml::fail_at(node.where(), "no QEMU argument of the channel has {chardev}");
+  return out;
+}
+
+Result<Limitation> read_limitation(const yaml::Node& node) {
+  Limitation out;
+  yaml::Reader row(node, "limitation");
+  row.required("feature", out.feature);
+  row.required("cause", out.cause);
+  row.required("source", out.source);
+  if (auto status = row.done(); !status) return tl::unexpected(status.error());
+  return out;
+}
+
+Status check_target(const Target& target, const yaml::Position& where) {
+  if (!std::has_single_bit(target.page_size)) {
+    return yaml::fail_at(where, fmt::format("page_size {} is no power of two", target.page_size));
+  }
+  if (target.witness_address % target.page_size != 0) {
+    return yaml::fail_at(where, fmt::format("witness_address {:#x} is not at a page", target.witness_address));
+  }
+  if (target.crashkernel_mib >= target.crash_memory_mib) {
+    return yaml::fail_at(where, fmt::format("crashkernel_mib {} does not fit into crash_memory_mib {}",
+                                            target.crashkernel_mib, target.crash_memory_mib));
+  }
+  return {};
+}
+
+Result<Target> read_target(const yaml::Node& node) {
+  constexpr std::uint64_t most_mib = 1 << 20;
+  Target out;
+  yaml::Reader row(node, "target");
+  row.required("name", out.name);
+  row.required("triplet", out.triplet);
+  row.required("debian_arch", out.debian_arch);
+  row.required("qemu", out.qemu);
+  row.required("qemu_package", out.qemu_package);
+  row.required("machine", out.machine);
+  row.required("cpu", out.cpu);
+  row.optional("page_size", out.page_size, yaml::between(4096, 65536));
+  row.optional("memory_mib", out.memory_mib, yaml::between(16, most_mib));
+  row.optional("qemu_args", out.qemu_args, yaml::list_of(read_reasoned));
+  row.required("console", out.console);
+  row.optional("cmdline", out.cmdline, yaml::list_of(read_reasoned));
+  row.required("channel", out.channel, read_channel);
+  row.optional("kvm_host", out.kvm_host);
+  row.optional("compat_triplet", out.compat_triplet);
+  row.required("witness_address", out.witness_address);
+  row.optional("crashkernel_mib", out.crashkernel_mib, yaml::between(1, most_mib));
+  row.optional("crash_memory_mib", out.crash_memory_mib, yaml::between(16, most_mib));
+  row.optional("limitations", out.limitations, yaml::list_of(read_limitation));
+  if (auto status = row.done(); !status) return tl::unexpected(status.error());
+  if (auto status = check_target(out, node.where()); !status) return tl::unexpected(status.error());
+  return out;
+}
+
+const Result<std::vector<Target>>& table() {
+  static const auto parsed = parse_targets(targets_yaml, "harness/targets/targets.yaml");
+  return parsed;
+}
+
+}  // namespace
+
+const Limitation* Target::limit(std::string_view feature) const {
+  auto found = std::find_if(limitations.begin(), limitations.end(),
+                            [&](const Limitation& row) { return row.feature == feature; });
+  return found == limitations.end() ? nullptr : &*found;
+}
+
+Result<std::vector<Target>> parse_targets(std::string_view text, std::string_view file) {
+  auto root = yaml::parse(text, std::string(file));
+  if (!root) return tl::unexpected(root.error());
+  if (root->kind() != yaml::Kind::list)
+    return yaml::fail_at(root->where(), "the table of targets must be a list of rows");
+  std::vector<Target> out;
+  for (const yaml::Node& node : root->items()) {
+    auto target = read_target(node);
+    if (!target) return tl::unexpected(target.error());
+    const bool known = std::any_of(out.begin(), out.end(), [&](const Target& row) { return row.name == target->name; });
+    if (known)
+      return yaml::fail_at(node.where(), fmt::format("target `{}` stands here for the second time", target->name));
+    out.push_back(std::move(*target));
+  }
+  return out;
+}
+
+const std::vector<Target>& all_targets() {
+  static const std::vector<Target> none;
+  return table() ? *table() : none;
+}
+
+Status targets_status() {
+  if (!table()) return tl::unexpected(table().error());
+  return {};
+}
+
+const Target* find_target(std::string_view name) {
+  const auto& rows = all_targets();
+  auto found = std::find_if(rows.begin(), rows.end(), [&](const Target& row) { return row.name == name; });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+Result<const Target*> require_target(std::string_view name) {
+  if (auto status = targets_status(); !status) return tl::unexpected(status.error());
+  if (const Target* target = find_target(name)) return target;
+  return fail(Errc::not_found, fmt::format("use target `{}`", name), "there is no such row in the table of targets",
+              yaml::suggestion(name, target_names()));
+}
+
+std::vector<std::string> target_names() {
+  std::vector<std::string> out;
+  for (const Target& row : all_targets()) out.push_back(row.name);
+  return out;
+}
+
+}  // namespace kexlab

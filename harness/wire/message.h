@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages between host and agent: an operation name, a sequence number, and named fields. Bounded, no exceptions.
+//
+// A message's body, all integers little-endian, strings preceded by their size:
+//   version u8 = 1 · op u8+bytes · sequence u32 · field count u8 · for each field: name u8+bytes · type u8 ·
+//   (type 0) number u64, or (type 1) u32+bytes
+// It travels as one or more frames, each payload: id u32 · part u32 (from 0) · piece of the body. The id is the body's
+// CRC-32, so that pieces of different messages never make a third one, and so that encoding needs no state.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,43 +21,72 @@
 
 namespace kexlab::wire {
 
-/// Most bytes in one message, fields included; longer data is moved in several requests.
+/// Most bytes in one message's body, fields included; longer data is moved in several requests.
 inline constexpr std::size_t max_message = std::size_t{1} << 20;
+/// Most bytes in an operation's or a field's name.
+inline constexpr std::size_t max_name = 64;
+/// Most fields in one message.
+inline constexpr std::size_t max_fields = 64;
 
 struct Message {
-  std::string op;           ///< request: the operation; answer: the same name
+  std::string op;              ///< request: the operation; answer: the same name
   std::uint32_t sequence = 0;  ///< answers carry the request's number; unsolicited messages carry 0
   struct Field {
     std::string name;
     bool is_number = false;
     std::uint64_t number = 0;
     Bytes bytes;
+    bool operator==(const Field&) const = default;
   };
   std::vector<Field> fields;
 
-  Message& set(std::string_view name, std::uint64_t number);
+  Message() = default;
+  explicit Message(std::string_view operation, std::uint32_t sequence_number = 0)
+      : op(operation), sequence(sequence_number) {}
+
+  /// Appends a field, or replaces the one of that name.
+  /// Numbers travel as u64; negative ones come back by a cast to i64.
+  template <std::integral T>
+  Message& set(std::string_view name, T number) {
+    return set_number(name, static_cast<std::uint64_t>(number));
+  }
   Message& set(std::string_view name, std::string_view text);
+  Message& set(std::string_view name, const char* text) { return set(name, std::string_view(text)); }
   Message& set(std::string_view name, ByteView bytes);
+  /// The first field of that name where it has that type; views are valid as long as the message is unchanged.
   [[nodiscard]] std::optional<std::uint64_t> number(std::string_view name) const;
   [[nodiscard]] std::optional<std::string_view> text(std::string_view name) const;
   [[nodiscard]] std::optional<ByteView> bytes(std::string_view name) const;
+  bool operator==(const Message&) const = default;
+
+ private:
+  Message& set_number(std::string_view name, std::uint64_t number);
 };
 
-/// The lines to put on the wire: 'm' frames and a last 'M'.
+/// Whether the message keeps the limits above, and so can be encoded.
+bool fits(const Message& message);
+
+/// The lines to put on the wire: 'm' frames and a last 'M'. Empty where the message does not fit (see `fits`).
 std::string encode_message(const Message& message);
 
 /// Puts messages together from frames. A lost or damaged part drops that message only (counted), never a later one.
+/// Memory is bounded by max_message whatever arrives. Frames of other kinds than 'm' and 'M' are passed over.
 class Assembler {
  public:
   /// Takes a frame; gives a message when it completes one.
   std::optional<Message> take(const Frame& frame);
+  /// Messages of which some part arrived and that were not delivered.
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
  private:
+  std::optional<Message> finish();
+  void drop();
+
+  enum class Phase { idle, collecting, skipping };  // skipping: the rest of a message already counted as dropped
+  Phase phase_ = Phase::idle;
   Bytes partial_;
   std::uint32_t message_id_ = 0;
   std::uint32_t next_part_ = 0;
-  bool broken_ = false;
   std::uint64_t dropped_ = 0;
 };
 

@@ -148,7 +148,7 @@ Message::Field& slot(Message& message, std::string_view name) {
 
 }  // namespace
 
-Message& Message::set_number(std::string_view name, std::uint64_t value) {
+Message& Message::set(std::string_view name, std::uint64_t value) {
   Field& field = slot(*this, name);
   field.is_number = true;
   field.number = value;

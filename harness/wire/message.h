@@ -29,7 +29,7 @@ inline constexpr std::size_t max_name = 64;
 inline constexpr std::size_t max_fields = 64;
 
 struct Message {
-  std::string op;              ///< request: the operation; answer: the same name
+  std::string op = {};         ///< request: the operation; answer: the same name
   std::uint32_t sequence = 0;  ///< answers carry the request's number; unsolicited messages carry 0
   struct Field {
     std::string name;
@@ -38,17 +38,14 @@ struct Message {
     Bytes bytes;
     bool operator==(const Field&) const = default;
   };
-  std::vector<Field> fields;
-
-  Message() = default;
-  explicit Message(std::string_view operation, std::uint32_t sequence_number = 0)
-      : op(operation), sequence(sequence_number) {}
+  std::vector<Field> fields = {};
 
   /// Appends a field, or replaces the one of that name.
   /// Numbers travel as u64; negative ones come back by a cast to i64.
+  Message& set(std::string_view name, std::uint64_t number);
   template <std::integral T>
   Message& set(std::string_view name, T number) {
-    return set_number(name, static_cast<std::uint64_t>(number));
+    return set(name, static_cast<std::uint64_t>(number));
   }
   Message& set(std::string_view name, std::string_view text);
   Message& set(std::string_view name, const char* text) { return set(name, std::string_view(text)); }
@@ -58,9 +55,6 @@ struct Message {
   [[nodiscard]] std::optional<std::string_view> text(std::string_view name) const;
   [[nodiscard]] std::optional<ByteView> bytes(std::string_view name) const;
   bool operator==(const Message&) const = default;
-
- private:
-  Message& set_number(std::string_view name, std::uint64_t number);
 };
 
 /// Whether the message keeps the limits above, and so can be encoded.

@@ -30,10 +30,14 @@ std::vector<Message> deliver(Assembler& assembler, const std::vector<Frame>& fra
   return messages;
 }
 
+Message make(std::string_view op, std::uint32_t sequence = 0) {
+  return Message{.op = std::string(op), .sequence = sequence};
+}
+
 Message sized(std::string_view op, std::uint32_t sequence, std::size_t size) {
   Bytes data(size);
   for (std::size_t i = 0; i < size; ++i) data[i] = static_cast<std::byte>(i * 7 + sequence);
-  return Message(op, sequence).set("data", data);
+  return make(op, sequence).set("data", data);
 }
 
 // A frame of one part, made by hand: what a broken or hostile peer may send.
@@ -48,7 +52,7 @@ Frame part(char kind, std::uint32_t id, std::uint32_t number, ByteView piece) {
 Frame whole(std::string_view body) { return part('M', crc32(as_bytes(body)), 0, as_bytes(body)); }
 
 TEST(Message, FieldsKeepTheirTypes) {
-  Message message("read", 7);
+  auto message = make("read", 7);
   message.set("path", "/proc/cmdline").set("max", 512).set("errno", -1).set("empty", "").set("zero", 0);
   EXPECT_EQ(message.text("path"), "/proc/cmdline");
   EXPECT_EQ(message.number("max"), 512u);
@@ -61,7 +65,7 @@ TEST(Message, FieldsKeepTheirTypes) {
 }
 
 TEST(Message, SettingAgainReplaces) {
-  Message message("x");
+  auto message = make("x");
   message.set("a", 1).set("b", "two").set("a", "one").set("b", 2);
   EXPECT_THAT(message.fields, SizeIs(2));
   EXPECT_EQ(message.text("a"), "one");
@@ -96,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(Wire, Sizes,
                          [](const auto& row) { return std::string(row.param.name); });
 
 TEST(Message, EncodingIsTheSameOnEveryHost) {
-  const auto frames = frames_of(Message("ab", 0x01020304).set("n", 5).set("t", "hi"));
+  const auto frames = frames_of(make("ab", 0x01020304).set("n", 5).set("t", "hi"));
   ASSERT_THAT(frames, SizeIs(1));
   const std::string body("\1\2ab\4\3\2\1\2\1n\0\5\0\0\0\0\0\0\0\1t\1\2\0\0\0hi", 29);
   EXPECT_EQ(as_text(ByteView(frames[0].payload).subspan(8)), body);
@@ -104,10 +108,10 @@ TEST(Message, EncodingIsTheSameOnEveryHost) {
 
 TEST(Message, WhatBreaksTheLimitsIsNotEncoded) {
   EXPECT_EQ(encode_message(sized("echo", 1, max_message - 20)), "");
-  EXPECT_EQ(encode_message(Message("")), "");
-  EXPECT_EQ(encode_message(Message(std::string(max_name + 1, 'x'))), "");
-  EXPECT_EQ(encode_message(Message("x").set(std::string(max_name + 1, 'x'), 1)), "");
-  Message many("x");
+  EXPECT_EQ(encode_message(make("")), "");
+  EXPECT_EQ(encode_message(make(std::string(max_name + 1, 'x'))), "");
+  EXPECT_EQ(encode_message(make("x").set(std::string(max_name + 1, 'x'), 1)), "");
+  auto many = make("x");
   for (std::size_t i = 0; i < max_fields; ++i) many.set(std::string(i + 1, 'f'), i);
   EXPECT_NE(encode_message(many), "");
   EXPECT_EQ(encode_message(many.set("one_more", 1)), "");
@@ -221,7 +225,7 @@ TEST(Assembler, AnEndlessMessageIsDroppedAtTheLimit) {
     ASSERT_EQ(assembler.take(part('m', 77, i, piece)), std::nullopt);
     ASSERT_EQ(assembler.dropped(), i * piece.size() + piece.size() > max_message ? 1u : 0u) << i;
   }
-  EXPECT_THAT(deliver(assembler, frames_of(Message("next", 1))), SizeIs(1));
+  EXPECT_THAT(deliver(assembler, frames_of(make("next", 1))), SizeIs(1));
 }
 
 struct BodyCase {

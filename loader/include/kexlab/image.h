@@ -18,30 +18,35 @@ enum class Format { bzimage, elf, arm64_image };
 const char* to_string(Format format);
 
 /// Wrappers that were taken off, outermost first.
-enum class Wrapper { gzip, xz, zstd, lz4, efi_zboot };
+enum class Wrapper { gzip, xz, zstd, lz4, efi_zboot, lzma };
 const char* to_string(Wrapper wrapper);
 
 /// A part of the image that is to be at a physical address (ELF PT_LOAD) or the whole payload (flat formats).
 struct LoadPart {
-  std::uint64_t file_offset = 0;  ///< bytes, into Image::bytes
-  std::uint64_t file_size = 0;    ///< bytes
-  std::uint64_t physical = 0;     ///< p_paddr; 0 for flat, position-independent formats
-  std::uint64_t memory_size = 0;  ///< bytes, >= file_size
+  std::uint64_t file_offset = 0;      ///< bytes, into Image::bytes
+  std::uint64_t file_size = 0;        ///< bytes
+  std::uint64_t physical = 0;         ///< p_paddr; 0 for flat, position-independent formats
+  std::uint64_t memory_size = 0;      ///< bytes, >= file_size
+  std::uint64_t virtual_address = 0;  ///< p_vaddr; 0 for flat formats
+  bool operator==(const LoadPart&) const = default;
 };
 
 /// Facts of the x86 boot header. Source: Documentation/x86/boot.rst (6.1), arch/x86/include/uapi/asm/bootparam.h.
 struct BzImageFacts {
-  std::uint16_t protocol = 0;           ///< version, e.g. 0x020f
-  std::uint32_t setup_size = 0;         ///< bytes before the protected-mode code: (setup_sects+1)*512
-  std::uint64_t pref_address = 0;       ///< preferred load address
-  std::uint32_t kernel_alignment = 0;   ///< bytes
-  std::uint32_t init_size = 0;          ///< bytes needed from the load address until the kernel has set itself up
-  std::uint32_t cmdline_size = 0;       ///< longest command line without its NUL
-  std::uint32_t initrd_addr_max = 0;    ///< highest address an initrd byte may have
+  std::uint16_t protocol = 0;          ///< version, e.g. 0x020f
+  std::uint32_t setup_size = 0;        ///< bytes before the protected-mode code: (setup_sects+1)*512
+  std::uint64_t pref_address = 0;      ///< preferred load address
+  std::uint32_t kernel_alignment = 0;  ///< bytes
+  std::uint32_t init_size = 0;         ///< bytes needed from the load address until the kernel has set itself up
+  std::uint32_t cmdline_size = 0;      ///< longest command line without its NUL
+  std::uint32_t initrd_addr_max = 0;   ///< highest address an initrd byte may have
   std::uint16_t xloadflags = 0;
   bool relocatable = false;
-  std::uint32_t setup_header_end = 0;   ///< file offset just behind the setup header (0x202 + byte at 0x201)
-  std::string version;                  ///< kernel_version string; empty where the header has none
+  std::uint32_t setup_header_end = 0;  ///< file offset just behind the setup header (0x202 + byte at 0x201)
+  std::string version;                 ///< kernel_version string; empty where the header has none
+  std::uint64_t payload_offset =
+      0;                           ///< bytes into Image::bytes of the compressed kernel; 0 where the header tells none
+  std::uint64_t payload_size = 0;  ///< bytes
 };
 
 /// Facts of the arm64 Image header. Source: Documentation/arm64/booting.rst (6.1).
@@ -49,7 +54,7 @@ struct Arm64Facts {
   std::uint64_t text_offset = 0;  ///< bytes from a 2 MiB aligned base
   std::uint64_t image_size = 0;   ///< bytes that must be free from the load address, BSS included
   std::uint64_t flags = 0;
-  std::uint32_t page_size = 0;    ///< 4096, 16384, 65536; 0 where the header does not say
+  std::uint32_t page_size = 0;  ///< 4096, 16384, 65536; 0 where the header does not say
   bool big_endian = false;
 };
 
@@ -64,14 +69,14 @@ struct ElfFacts {
 
 struct Image {
   Format format = Format::elf;
-  std::string arch;                 ///< target name, e.g. "x86_64"; the row it belongs to
-  std::vector<Wrapper> wrappers;    ///< taken off, outermost first
-  Bytes bytes;                      ///< the image with all wrappers off: what the loader places
+  std::string arch;               ///< target name, e.g. "x86_64"; the row it belongs to
+  std::vector<Wrapper> wrappers;  ///< taken off, outermost first
+  Bytes bytes;                    ///< the image with all wrappers off: what the loader places
   std::vector<LoadPart> parts;
   std::optional<BzImageFacts> bzimage;
   std::optional<Arm64Facts> arm64;
   std::optional<ElfFacts> elf;
-  std::string version;              ///< release string where the image tells it ("6.1.0-..."), else empty
+  std::string version;  ///< release string where the image tells it ("6.1.0-..."), else empty
   /// "bzImage for x86_64, protocol 2.15, 14186432 bytes, version 6.1.0-…" for people.
   [[nodiscard]] std::string str() const;
 };
@@ -82,18 +87,31 @@ struct ImageLimits {
   unsigned wrappers = 4;                                    ///< most wrappers around each other
 };
 
-/// Parses a kernel image. `name` is used in messages only. Errors: truncated, corrupt, unsupported (with what the
+/// Parses a kernel image; bytes behind a wrapper's end and behind the image's own size are ignored. `name` is used in
+/// messages only. Errors: truncated, corrupt, unsupported (with what the
 /// file looks like: "a gzip-compressed cpio archive", "an ELF core", "a script", …), no_space for the limits.
 Result<Image> parse_image(ByteView file, std::string_view name, const ImageLimits& limits = {});
 
 /// Reads a whole file and parses it. Errors as parse_image, and io/not_found.
 Result<Image> read_image(const std::string& path, const ImageLimits& limits = {});
 
+/// Refuses an image of another architecture (error wrong_arch). `arch` is a target name.
+Status expect_arch(const Image& image, std::string_view arch);
+
+/// The vmlinux inside a bzImage: its payload, unpacked. Errors: unsupported (not a bzImage, protocol below 2.08, or a
+/// compression that nothing here unpacks: bzip2, lzo), corrupt, truncated, no_space for the limits.
+Result<Bytes> unpack_payload(const Image& image, const ImageLimits& limits = {});
+
 /// The kernel's own .config where it carries one (CONFIG_IKCONFIG: "IKCFG_ST" gzip "IKCFG_ED"), also inside a
 /// bzImage's compressed payload. Nothing where it carries none.
-std::optional<std::string> embedded_config(const Image& image);
+std::optional<std::string> embedded_config(const Image& image, const ImageLimits& limits = {});
 
-/// "Linux version …" banner inside the image (or a bzImage's compressed payload), nothing where none is found.
-std::optional<std::string> banner(const Image& image);
+/// "Linux version …" banner inside the image (or a bzImage's compressed payload) as printable text of at most 512
+/// characters, nothing where none is found.
+std::optional<std::string> banner(const Image& image, const ImageLimits& limits = {});
+
+/// The same in bytes that are already unpacked: with unpack_payload, one unpacking serves both questions.
+std::optional<std::string> embedded_config(ByteView kernel, const ImageLimits& limits = {});
+std::optional<std::string> banner(ByteView kernel);
 
 }  // namespace kexlab

@@ -31,6 +31,10 @@ struct LoadRequest {
   /// A stub that checks a fast digest of every other segment before it jumps (about 1 ns a byte), or none.
   enum class Digest { none, fast } digest = Digest::none;
   bool arch_constant = true;            ///< put KEXEC_ARCH_<own> into the flags; false: KEXEC_ARCH_DEFAULT
+  /// Bytes of the sources that initrd pieces name; only a digest needs them, no other plan looks at contents.
+  /// `kernel_source` need not be known to it. nullptr: a digest over such pieces is refused.
+  Resolver resolve = nullptr;
+  void* resolve_context = nullptr;
 };
 
 /// One architecture's boot protocol. Rows are constant; everything is pure.

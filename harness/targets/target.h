@@ -47,6 +47,10 @@ struct Target {
   std::vector<Reasoned> cmdline;    ///< kernel command-line words every boot gets
   ChannelWiring channel;
   std::string kvm_host;                  ///< uname -m of hosts whose KVM can run it; empty: none
+  /// The CPU's counter that a kexec does not restart: its name in the witness's report, and the nanoseconds of one tick
+  /// under -icount shift=0 (1 ns is 1 instruction). Empty and 0: none.
+  std::string counter_register;
+  std::uint64_t counter_ns = 0;
   std::string compat_triplet;            ///< compiler prefix of 32-bit callers, empty: none
   std::uint64_t witness_address = 0;     ///< physical address the witness is landed at by default
   std::uint64_t crashkernel_mib = 160;   ///< reservation that a Debian kernel and our initrd fit in

@@ -76,6 +76,8 @@ Result<Target> read_target(const yaml::Node& node) {
   row.optional("cmdline", out.cmdline, yaml::list_of(read_reasoned));
   row.required("channel", out.channel, read_channel);
   row.optional("kvm_host", out.kvm_host);
+  row.optional("counter_register", out.counter_register);
+  row.optional("counter_ns", out.counter_ns, yaml::between(0, 1'000'000));
   row.optional("compat_triplet", out.compat_triplet);
   row.required("witness_address", out.witness_address);
   row.optional("crashkernel_mib", out.crashkernel_mib, yaml::between(1, most_mib));

@@ -12,23 +12,20 @@
 #include <vector>
 
 #include "harness/scenario/expression.h"
+#include "harness/yaml/yaml.h"
 #include "kexlab/error.h"
 #include "kexlab/plan.h"
 
 namespace kexlab::scenario {
 
 /// Where something stands, for messages.
-struct Position {
-  std::string file;
-  int line = 0;    ///< from 1
-  int column = 0;  ///< from 1
-};
+using Position = yaml::Position;
 
 /// What a call must give: success, an errno by name, a raw positive value (compat), or what the model predicts.
 struct Expectation {
   enum class Kind { ok, error, value, model } kind = Kind::ok;
-  int error = 0;         ///< errno number for Kind::error
-  long value = 0;        ///< for Kind::value
+  int error = 0;   ///< errno number for Kind::error, in the generic numbering (asm-generic/errno.h) on every target
+  long value = 0;  ///< for Kind::value
   std::string text = "ok";
 };
 
@@ -43,61 +40,91 @@ struct Credentials {
 
 /// A segment as written. Defaults give a sane one.
 struct SegmentSpec {
-  std::string name;                        ///< default "segment N"
-  std::optional<Expression> at;            ///< default: behind the previous one
-  Expression size;                         ///< memsz
-  std::optional<Expression> data;          ///< bufsz; default: memsz
-  std::uint32_t pattern = 0;               ///< seed of the fill; default: index + 1
+  std::string name;                ///< default "segment N"
+  std::optional<Expression> at;    ///< the parser fills in the default: behind the previous one
+  Expression size;                 ///< memsz
+  std::optional<Expression> data;  ///< bufsz; default: memsz
+  std::uint32_t pattern = 0;       ///< seed of the fill; default: index + 1
   Pointer buf = Pointer::valid;
 };
 
 /// load: of a kernel (the boot protocol plans it) or of explicit segments.
 struct LoadStep {
-  std::string kernel;                      ///< "self", "next" or empty for explicit segments
+  std::string kernel;  ///< "self", "next" or empty for explicit segments
   bool initrd = true;
-  std::string cmdline;                     ///< appended to the target's own words and the case's nonce
+  std::string cmdline;  ///< appended to the target's own words and the case's nonce
   bool crash = false;
   bool digest = false;
   std::vector<SegmentSpec> segments;
-  bool witness = false;                    ///< explicit segments: add the witness as a further segment and enter it
-  std::vector<std::string> order;          ///< "as written" (default), "reverse": the order in the array
-  std::optional<Expression> entry;         ///< default: the witness, else the first segment
-  std::uint64_t extra_flags = 0;           ///< or-ed to the flags
-  std::optional<std::uint64_t> arch;       ///< KEXEC_ARCH value (shifted); default: the target's own
+  bool witness = false;               ///< explicit segments: add the witness as a further segment and enter it
+  std::vector<std::string> order;     ///< empty: as written; {"reverse"}: the order in the array, addresses stay
+  std::optional<Expression> entry;    ///< default: the witness, else the first segment
+  std::uint64_t extra_flags = 0;      ///< or-ed to the flags
+  std::optional<std::uint64_t> arch;  ///< KEXEC_ARCH value (shifted); default: the target's own
   std::optional<std::uint64_t> nr_segments;
   Pointer array = Pointer::valid;
   bool compat = false;
   Credentials as;
   Expectation expect;
-  unsigned repeat = 1;                     ///< same call that often (measuring)
+  unsigned repeat = 1;  ///< same call that often (measuring)
 };
-struct UnloadStep { bool crash = false; std::uint64_t extra_flags = 0; Credentials as; Expectation expect; };
-struct FileLoadStep { std::string kernel = "self"; bool initrd = true; std::string cmdline; std::uint64_t flags = 0; Credentials as; Expectation expect; };
-struct StateStep { std::optional<bool> loaded, crash_loaded, load_disabled; std::optional<Expression> crash_size; };
+struct UnloadStep {
+  bool crash = false;
+  std::uint64_t extra_flags = 0;
+  Credentials as;
+  Expectation expect;
+};
+struct FileLoadStep {
+  std::string kernel = "self";
+  bool initrd = true;
+  std::string cmdline;
+  std::uint64_t flags = 0;
+  Credentials as;
+  Expectation expect;
+};
+struct StateStep {
+  std::optional<bool> loaded, crash_loaded, load_disabled;
+  std::optional<Expression> crash_size;
+};
 /// reboot(LINUX_REBOOT_CMD_KEXEC) or a crash; then something must come up.
 struct SwitchStep {
   enum class How { reboot, crash } how = How::reboot;
   enum class Land { kernel, witness } land = Land::kernel;
+  bool if_loaded = false;  ///< after a load that expects `model`: where it was refused, the case ends here
 };
 /// A reboot(2) that must return.
-struct RebootStep { std::uint32_t cmd = kexec::reboot_cmd; std::optional<unsigned> magic1, magic2; Credentials as; Expectation expect; };
+struct RebootStep {
+  std::uint32_t cmd = kexec::reboot_cmd;
+  std::optional<unsigned> magic1, magic2;
+  Credentials as;
+  Expectation expect;
+};
 /// Facts of the kernel that runs now. Unset: not looked at.
 struct CheckStep {
-  std::string release;                     ///< "self" or "next": the running kernel is that one
-  bool cmdline = false;                    ///< /proc/cmdline is, to the byte, what the plan carried
-  bool initrd = false;                     ///< every file of the initrd has the digest it was given
-  std::optional<unsigned> generation;      ///< number of kexecs since the first boot
+  std::string release;                 ///< "self" or "next": the running kernel is that one
+  bool cmdline = false;                ///< /proc/cmdline is, to the byte, what the plan carried
+  bool initrd = false;                 ///< every file of the initrd has the digest it was given
+  std::optional<unsigned> generation;  ///< number of kexecs since the first boot
 };
 /// /proc/vmcore of a crash kernel: ELF header sane, sizes plausible, marker page and vmcoreinfo found, RAM covered.
 struct VmcoreStep {};
-struct ReadStep { std::string path; std::optional<std::string> equals; std::optional<std::string> contains; Expectation expect; };
-struct WriteStep { std::string path; std::string data; Expectation expect; };
-struct HoldStep {};     ///< another task holds the kexec lock
+struct ReadStep {
+  std::string path;
+  std::optional<std::string> equals;
+  std::optional<std::string> contains;
+  Expectation expect;
+};
+struct WriteStep {
+  std::string path;
+  std::string data;
+  Expectation expect;
+};
+struct HoldStep {};  ///< another task holds the kexec lock
 struct ReleaseStep {};
 
 struct Step {
-  using Action = std::variant<LoadStep, UnloadStep, FileLoadStep, StateStep, SwitchStep, RebootStep, CheckStep, VmcoreStep,
-                              ReadStep, WriteStep, HoldStep, ReleaseStep>;
+  using Action = std::variant<LoadStep, UnloadStep, FileLoadStep, StateStep, SwitchStep, RebootStep, CheckStep,
+                              VmcoreStep, ReadStep, WriteStep, HoldStep, ReleaseStep>;
   Action action;
   Position where;
 };
@@ -106,35 +133,37 @@ struct Step {
 struct GuestShape {
   std::optional<std::uint64_t> memory_mib;
   unsigned cpus = 1;
-  std::string cmdline;                     ///< further words
+  std::string cmdline;                           ///< further words
   std::optional<std::uint64_t> crashkernel_mib;  ///< 0: the target's default size; unset: no reservation
   bool operator==(const GuestShape&) const = default;
 };
 
 struct Scenario {
-  std::string name;                        ///< "layout/adjacent", unique
+  std::string name;  ///< "layout/adjacent", unique
   std::string about;
-  std::vector<std::string> targets;        ///< names; empty: all
+  std::vector<std::string> targets;  ///< names; empty: all
   std::vector<std::string> tags;
-  std::vector<std::string> needs;          ///< config options without CONFIG_, "KEXEC" is implied
-  std::vector<std::string> features;       ///< of the target: "crash", "witness", …; a limitation skips the case
-  std::optional<std::string> since, until; ///< kernel versions, inclusive / exclusive
+  std::vector<std::string> needs;           ///< config options without CONFIG_, "KEXEC" is implied
+  std::vector<std::string> features;        ///< of the target: "crash", "witness", …; a limitation skips the case.
+                                            ///< What the steps need (a witness, a crash, …) is added by itself
+  std::optional<std::string> since, until;  ///< kernel versions, inclusive / exclusive
   GuestShape guest;
-  std::chrono::seconds deadline{60};       ///< for the whole case, guest's boot not included
+  std::chrono::seconds deadline{60};  ///< for the whole case, guest's boot not included
   /// Matrix parameters in order, each with its values as text.
   std::vector<std::pair<std::string, std::vector<std::string>>> matrix;
-  std::string body;                        ///< the YAML text, from which cases are made by substitution
+  std::string body;   ///< the YAML text, from which cases are made by substitution
+  int body_line = 1;  ///< line of the file that `body` starts at
   Position where;
 };
 
 /// A scenario with all its parameters fixed: the unit that passes, fails, is filtered, sharded and reported.
 struct Case {
-  std::string id;                          ///< "layout/adjacent[gap=0]"; with target and kernel it is unique
+  std::string id;  ///< "layout/adjacent[gap=0]"; with target and kernel it is unique
   std::string scenario;
   std::string about;
   std::vector<std::pair<std::string, std::string>> parameters;
   std::vector<std::string> tags, needs, features;
-  std::vector<std::string> targets;        ///< names; empty: all
+  std::vector<std::string> targets;  ///< names; empty: all
   std::optional<std::string> since, until;
   GuestShape guest;
   std::chrono::seconds deadline{60};
@@ -145,11 +174,19 @@ struct Case {
 /// Parses one scenario file (one document a scenario; several documents allowed). Every mistake is an error with
 /// file:line:column, what is wrong, and the nearest right word.
 Result<std::vector<Scenario>> parse_scenarios(std::string_view yaml, const std::string& file);
-/// The cases of a scenario: the product of its matrix.
+/// The cases of a scenario: the product of its matrix, the last parameter varying fastest. At most max_cases.
 Result<std::vector<Case>> expand(const Scenario& scenario);
 /// Reads files and folders (recursively, *.yaml), sorted by name. Duplicate scenario names are an error.
 Result<std::vector<Scenario>> read_scenarios(const std::vector<std::string>& paths);
-/// JSON Schema of a scenario file, for completion in editors.
+/// True where `pattern` selects the case: "tag:NAME", or a glob (`*` any text, `?` one character; a bracket is itself)
+/// over the case's id or its scenario's name.
+bool matches(const Case& item, std::string_view pattern);
+/// JSON Schema (draft 7) of a scenario file, for completion in editors.
 std::string json_schema();
+/// The tables of the vocabulary page, as Markdown.
+std::string vocabulary_tables();
+
+inline constexpr std::size_t max_cases = 4096;  ///< of one scenario
+inline constexpr std::size_t max_steps = 1024;  ///< of one case, repeats unrolled
 
 }  // namespace kexlab::scenario

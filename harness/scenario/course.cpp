@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each step does to the course, and which steps cannot follow.
+#include "harness/scenario/course.h"
+
+#include <fmt/format.h>
+
+namespace kexlab::scenario {
+namespace {
+
+constexpr std::uint64_t file_unload = 0x1;    // KEXEC_FILE_UNLOAD
+constexpr std::uint64_t file_on_crash = 0x2;  // KEXEC_FILE_ON_CRASH
+
+bool may_succeed(const Expectation& expect) {
+  return expect.kind == Expectation::Kind::ok || expect.kind == Expectation::Kind::model;
+}
+
+Status no_model(const Expectation& expect, const Position& where) {
+  if (expect.kind != Expectation::Kind::model) return {};
+  return yaml::fail_at(where, "`expect: model` stands beside a call that the model does not know",
+                       "it knows kexec_load only");
+}
+
+}  // namespace
+
+Status Course::follow(Step& step, bool land_given) {
+  if (ended_) {
+    return yaml::fail_at(step.where, "a step behind a landing on the witness",
+                         "the witness ends the guest; make two scenarios of it");
+  }
+  land_given_ = land_given;
+  return std::visit([&](auto& action) { return act(action, step.where); }, step.action);
+}
+
+Status Course::finish(const Position& where) const {
+  if (held_) return yaml::fail_at(where, "the last step leaves the kexec lock held", "add `release`");
+  return {};
+}
+
+Status Course::act(LoadStep& step, const Position&) {
+  if (!may_succeed(step.expect)) return {};
+  const bool crash = step.crash || (step.extra_flags & kexec::on_crash) != 0;
+  const bool empty = step.kernel.empty() && !step.witness && step.segments.empty();
+  Slot& slot = this->slot(crash);
+  if (empty || step.nr_segments == 0) {
+    slot = {};
+    return {};
+  }
+  slot.image = !step.kernel.empty() ? Image::kernel : step.witness ? Image::witness : Image::other;
+  slot.by_model = step.expect.kind == Expectation::Kind::model;
+  slot.jump = (step.extra_flags & kexec::preserve_context) != 0;
+  return {};
+}
+
+Status Course::act(UnloadStep& step, const Position&) {
+  if (may_succeed(step.expect)) slot(step.crash || (step.extra_flags & kexec::on_crash) != 0) = {};
+  return {};
+}
+
+Status Course::act(FileLoadStep& step, const Position& where) {
+  if (auto status = no_model(step.expect, where); !status) return status;
+  if (!may_succeed(step.expect)) return {};
+  Slot& slot = this->slot((step.flags & file_on_crash) != 0);
+  slot = {};
+  if ((step.flags & file_unload) == 0) slot.image = Image::kernel;
+  return {};
+}
+
+Status Course::act(StateStep& step, const Position& where) {
+  if (step.loaded || step.crash_loaded || step.load_disabled || step.crash_size) return {};
+  return yaml::fail_at(where, "`state` looks at nothing", "say what must hold, for example `loaded: true`");
+}
+
+Status Course::land(SwitchStep& step, const Slot& slot, const Position& where) const {
+  if (slot.image == Image::other) {
+    return yaml::fail_at(where, "what was loaded is neither a kernel nor has it the witness",
+                         "add `witness: true` to its `load`");
+  }
+  const auto loaded = slot.image == Image::witness ? SwitchStep::Land::witness : SwitchStep::Land::kernel;
+  if (!land_given_) step.land = loaded;
+  if (step.land == loaded) return {};
+  return loaded == SwitchStep::Land::witness
+             ? yaml::fail_at(where, "a landing on a kernel, but the witness was loaded", "write `land: witness`")
+             : yaml::fail_at(where, "a landing on the witness, but a kernel was loaded", "write `land: kernel`");
+}
+
+Status Course::act(SwitchStep& step, const Position& where) {
+  const bool crash = step.how == SwitchStep::How::crash;
+  const char* how = crash ? "crash" : "reboot";
+  if (held_) return yaml::fail_at(where, "a switch while the kexec lock is held", "add `release` before it");
+  if (crash && !reservation_) {
+    return yaml::fail_at(where, "a crash without memory reserved for its kernel",
+                         "add `guest: {crashkernel: default}`");
+  }
+  const Slot slot = this->slot(crash);
+  if (slot.image == Image::none) {
+    return yaml::fail_at(
+        where,
+        fmt::format("`switch: {}` has nothing to enter: no {} image is loaded here", how, crash ? "crash" : "normal"),
+        crash ? "add a `load` with `crash: true` before it" : "add a `load` before it");
+  }
+  if (auto status = land(step, slot, where); !status) return status;
+  step.if_loaded = slot.by_model;
+  if (slot.jump) return {};
+  normal_ = {};
+  crash_ = {};
+  ended_ = step.land == SwitchStep::Land::witness;
+  in_crash_ = crash;
+  ++generation_;
+  return {};
+}
+
+Status Course::act(RebootStep& step, const Position& where) { return no_model(step.expect, where); }
+
+Status Course::act(CheckStep& step, const Position& where) {
+  if (step.release.empty() && !step.cmdline && !step.initrd && !step.generation) {
+    return yaml::fail_at(where, "`check` looks at nothing", "say what must hold, for example `release: next`");
+  }
+  if (step.cmdline && generation_ == 0) {
+    return yaml::fail_at(where, "`cmdline: true` before any switch: no plan has carried a command line yet");
+  }
+  if (step.generation && *step.generation != generation_) {
+    return yaml::fail_at(
+        where, fmt::format("`generation: {}`, but {} switches stand before it", *step.generation, generation_));
+  }
+  return {};
+}
+
+Status Course::act(VmcoreStep&, const Position& where) {
+  if (in_crash_) return {};
+  return yaml::fail_at(where, "`vmcore` outside a crash kernel",
+                       "it follows `switch: crash` with a landing on a kernel");
+}
+
+Status Course::act(ReadStep& step, const Position& where) { return no_model(step.expect, where); }
+Status Course::act(WriteStep& step, const Position& where) { return no_model(step.expect, where); }
+
+Status Course::act(HoldStep&, const Position& where) {
+  if (held_) return yaml::fail_at(where, "`hold` while the kexec lock is held already", "add `release` before it");
+  held_ = true;
+  return {};
+}
+
+Status Course::act(ReleaseStep&, const Position& where) {
+  if (!held_) return yaml::fail_at(where, "`release` of a lock that nobody holds", "add `hold` before it");
+  held_ = false;
+  return {};
+}
+
+}  // namespace kexlab::scenario

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tables of words.
+#include "harness/scenario/words.h"
+
+namespace kexlab::scenario {
+
+const Words<int>& errno_words() {
+  static const Words<int> words{
+      {"EPERM", 1},       {"ENOENT", 2},         {"EINTR", 4},       {"EIO", 5},           {"ENXIO", 6},
+      {"E2BIG", 7},       {"ENOEXEC", 8},        {"EBADF", 9},       {"EAGAIN", 11},       {"ENOMEM", 12},
+      {"EACCES", 13},     {"EFAULT", 14},        {"EBUSY", 16},      {"EEXIST", 17},       {"ENODEV", 19},
+      {"ENOTDIR", 20},    {"EISDIR", 21},        {"EINVAL", 22},     {"ETXTBSY", 26},      {"EFBIG", 27},
+      {"ENOSPC", 28},     {"EROFS", 30},         {"EDOM", 33},       {"ERANGE", 34},       {"ENOSYS", 38},
+      {"ENODATA", 61},    {"ENOPKG", 65},        {"EBADMSG", 74},    {"EOVERFLOW", 75},    {"EOPNOTSUPP", 95},
+      {"EADDRINUSE", 98}, {"EADDRNOTAVAIL", 99}, {"ETIMEDOUT", 110}, {"EKEYREJECTED", 129}};
+  return words;
+}
+
+const Words<std::uint64_t>& load_flag_words() {
+  static const Words<std::uint64_t> words{{"ON_CRASH", kexec::on_crash},
+                                          {"PRESERVE_CONTEXT", kexec::preserve_context},
+                                          {"UPDATE_ELFCOREHDR", kexec::update_elfcorehdr},
+                                          {"CRASH_HOTPLUG_SUPPORT", kexec::crash_hotplug_support}};
+  return words;
+}
+
+const Words<std::uint64_t>& file_load_flag_words() {
+  static const Words<std::uint64_t> words{{"UNLOAD", 0x1}, {"ON_CRASH", 0x2}, {"NO_INITRAMFS", 0x4},
+                                          {"DEBUG", 0x8},  {"NO_CMA", 0x10},  {"FORCE_DTB", 0x20}};
+  return words;
+}
+
+const Words<std::uint64_t>& arch_words() {
+  static const Words<std::uint64_t> words = [] {
+    Words<std::uint64_t> out{{"386", 3},    {"68K", 4},     {"MIPS", 8},      {"MIPS_LE", 10}, {"PARISC", 15},
+                             {"PPC", 20},   {"PPC64", 21},  {"S390", 22},     {"ARM", 40},     {"SH", 42},
+                             {"IA_64", 50}, {"X86_64", 62}, {"AARCH64", 183}, {"RISCV", 243},  {"LOONGARCH", 258}};
+    for (auto& [name, value] : out) value <<= 16;
+    return out;
+  }();
+  return words;
+}
+
+const Words<Pointer>& pointer_words() {
+  static const Words<Pointer> words{{"valid", Pointer::valid},       {"null", Pointer::null},
+                                    {"unmapped", Pointer::unmapped}, {"half", Pointer::half},
+                                    {"kernel", Pointer::kernel},     {"read_only", Pointer::read_only},
+                                    {"guarded", Pointer::guarded},   {"no_access", Pointer::no_access}};
+  return words;
+}
+
+const std::vector<std::string>& capability_names() {
+  static const std::vector<std::string> names{"chown",
+                                              "dac_override",
+                                              "dac_read_search",
+                                              "fowner",
+                                              "fsetid",
+                                              "kill",
+                                              "setgid",
+                                              "setuid",
+                                              "setpcap",
+                                              "linux_immutable",
+                                              "net_bind_service",
+                                              "net_broadcast",
+                                              "net_admin",
+                                              "net_raw",
+                                              "ipc_lock",
+                                              "ipc_owner",
+                                              "sys_module",
+                                              "sys_rawio",
+                                              "sys_chroot",
+                                              "sys_ptrace",
+                                              "sys_pacct",
+                                              "sys_admin",
+                                              "sys_boot",
+                                              "sys_nice",
+                                              "sys_resource",
+                                              "sys_time",
+                                              "sys_tty_config",
+                                              "mknod",
+                                              "lease",
+                                              "audit_write",
+                                              "audit_control",
+                                              "setfcap",
+                                              "mac_override",
+                                              "mac_admin",
+                                              "syslog",
+                                              "wake_alarm",
+                                              "block_suspend",
+                                              "audit_read",
+                                              "perfmon",
+                                              "bpf",
+                                              "checkpoint_restore"};
+  return names;
+}
+
+const std::vector<std::string>& feature_names() {
+  static const std::vector<std::string> names{"kernel", "witness", "crash",    "jump",
+                                              "compat", "hold",    "snapshot", "icount"};
+  return names;
+}
+
+}  // namespace kexlab::scenario

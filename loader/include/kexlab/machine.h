@@ -20,47 +20,70 @@ struct MemoryEntry {
   Range range;
   unsigned depth = 0;
   std::string name;  ///< "System RAM", "Crash kernel", "Kernel code", "ACPI Tables", …
+  bool operator==(const MemoryEntry&) const = default;
 };
 
 struct MemoryMap {
-  std::vector<MemoryEntry> entries;
-  [[nodiscard]] RangeSet ram() const;                 ///< top-level "System RAM"
+  static constexpr std::size_t most_entries = 65536;  ///< lines that parse_iomem reads
+  static constexpr std::size_t most_name_bytes = 256;
+  std::vector<MemoryEntry> entries;    ///< in the file's order: parents before children
+  [[nodiscard]] RangeSet ram() const;  ///< top-level "System RAM"
   [[nodiscard]] std::vector<Range> named(std::string_view name) const;  ///< at any depth
-  [[nodiscard]] RangeSet reserved_in_ram() const;     ///< "reserved" and firmware tables below System RAM
+  /// Everything below System RAM that outlives the running kernel: "reserved", firmware tables, and whatever else is
+  /// neither a part of the kernel's own image ("Kernel code", "Kernel rodata", "Kernel data", "Kernel bss") nor the
+  /// "Crash kernel" reservation, which has rules of its own.
+  [[nodiscard]] RangeSet reserved_in_ram() const;
+  bool operator==(const MemoryMap&) const = default;
 };
 
-/// Parses /proc/iomem's text. Errors: corrupt (with line), permission where all addresses are 0 (no CAP_SYS_ADMIN).
+/// Parses /proc/iomem's text. An inclusive end of 2^64-1 becomes the exclusive end 2^64-1 (one byte less).
+/// Errors: corrupt (with the line's number), permission where all addresses are 0 (no CAP_SYS_ADMIN).
+/// Source: kernel/resource.c (r_show).
 Result<MemoryMap> parse_iomem(std::string_view text);
 
 /// One CPU's crash note. Source: /sys/devices/system/cpu/cpuN/crash_notes{,_size}.
 struct CrashNote {
   std::uint64_t address = 0;
   std::uint64_t size = 0;  ///< bytes
+  bool operator==(const CrashNote&) const = default;
 };
 
 struct Machine {
-  std::string arch;            ///< target name
+  static constexpr unsigned most_cpus = 8192;  ///< NR_CPUS of the largest configuration (MAXSMP)
+  static constexpr unsigned usual_cpus = 64;   ///< CPUs whose files machine_files names
+  static constexpr std::size_t most_profile_bytes = std::size_t{64} << 20;
+  std::string arch;  ///< target name
   std::uint64_t page_size = 4096;
-  std::string release;         ///< uname -r
-  std::string cmdline;         ///< of the running kernel, without the newline
+  std::string release;  ///< uname -r
+  std::string cmdline;  ///< of the running kernel, without the newline
   MemoryMap memory;
-  Bytes fdt;                   ///< /sys/firmware/fdt, empty where there is none
-  Bytes boot_params;           ///< /sys/kernel/boot_params/data (x86), empty where there is none
+  Bytes fdt;          ///< /sys/firmware/fdt, empty where there is none
+  Bytes boot_params;  ///< /sys/kernel/boot_params/data (x86), empty where there is none
   std::uint64_t boot_params_version = 0;
   std::vector<CrashNote> crash_notes;
   std::optional<CrashNote> vmcoreinfo;  ///< /sys/kernel/vmcoreinfo: address and size
-  std::optional<std::uint64_t> kallsyms_text;  ///< virtual address of _text from /proc/kallsyms; x86 core header's kernel text part
+  /// Virtual address of _text; x86 core header's kernel text part. read_machine leaves it out: /proc/kallsyms is some
+  /// 10 MB, vmcoreinfo tells dump readers the same, and where the text lies physically stands in /proc/iomem ("Kernel
+  /// code"). Who wants it reads the beginning of the file and asks find_kallsyms.
+  std::optional<std::uint64_t> kallsyms_text;
+  bool operator==(const Machine&) const = default;
 };
 
-/// Names of the files that make up a machine; the reader may lack some of them.
+/// Names of the files that make up a machine; the reader may lack some of them. CPUs: the first 64; a reader that can
+/// is asked for more until one is absent.
 std::vector<std::string> machine_files();
 
 /// Builds a machine from file contents: `read` gives a file's contents, or nothing where it does not exist.
-/// Errors: not_found (a file the architecture cannot do without), corrupt.
+/// /proc/iomem, /proc/cmdline and osrelease must be there on every architecture; what else one needs (boot_params, fdt)
+/// its own planning asks for. Errors: not_found, corrupt, permission (see parse_iomem), invalid_argument (page size).
 using FileReader = std::function<std::optional<Bytes>(const std::string& path)>;
 Result<Machine> read_machine(std::string_view arch, std::uint64_t page_size, const FileReader& read);
 
+/// The address of `symbol` in the text of /proc/kallsyms or a beginning of it; nothing where it is not there or hidden.
+std::optional<std::uint64_t> find_kallsyms(std::string_view kallsyms, std::string_view symbol);
+
 /// A saved profile (JSON): reading back gives an equal machine. For planning and predicting on any host.
+/// Errors of loading: corrupt.
 std::string save_profile(const Machine& machine);
 Result<Machine> load_profile(std::string_view json);
 

@@ -17,6 +17,8 @@ using text::hex;
 constexpr auto little = std::endian::little;
 
 constexpr std::uint64_t header_size = 64;
+/// The PE header stands right behind the Image header, padded to 64 KiB at most. Source: efi-header.S.
+constexpr std::uint64_t pe_header_most = std::uint64_t{64} << 10;
 constexpr std::uint64_t base_alignment = std::uint64_t{2} << 20;
 /// Bits 1 and 2 of the flags.
 constexpr std::array<std::uint32_t, 4> page_sizes{0, 4096, 16384, 65536};
@@ -25,7 +27,8 @@ constexpr std::array<std::uint32_t, 4> page_sizes{0, 4096, 16384, 65536};
 Result<std::uint64_t> kernel_size(ByteView file, const Ask& ask) {
   if (!text::has(file, 0, "MZ")) return file.size();
   const auto end = pe_raw_end(file);
-  if (!end) return ends_early(ask, file, "the PE header and its sections", 4096);
+  if (!end && file.size() < pe_header_most) return ends_early(ask, file, "the PE header", pe_header_most);
+  if (!end) return contradicts(ask, "the file begins with MZ, but has no PE header");
   if (*end > file.size()) return ends_early(ask, file, "the PE sections", *end);
   return *end;
 }

@@ -18,7 +18,8 @@ using text::hex;
 constexpr auto little = std::endian::little;
 
 constexpr std::uint16_t oldest_protocol = 0x204;  // below it, syssize is 16 bits and says nothing of a bzImage's size
-constexpr std::uint64_t header_least = 0x230;     // end of the header's fields in protocol 2.04
+constexpr std::uint16_t padded_since = 0x208;
+constexpr std::uint64_t header_least = 0x230;  // end of the header's fields in protocol 2.04
 /// The setup header's place in boot_params ends where edd_mbr_sig_buffer begins. Source: uapi/asm/bootparam.h.
 constexpr std::uint32_t header_end_most = 0x290;
 constexpr std::uint8_t short_jump = 0xeb;
@@ -99,11 +100,13 @@ Status check_header(ByteView file, const BzImageFacts& facts, const Ask& ask) {
   return {};
 }
 
-/// Size of the protected-mode code, checked against the file. `syssize` counts units of 16 bytes, rounded up.
+/// Size of the protected-mode code, checked against the file. `syssize` counts units of 16 bytes, rounded up; the build
+/// pads the file to it only since protocol 2.08, with the checksum. Source: arch/x86/boot/tools/build.c.
 Result<std::uint64_t> code_size(ByteView file, const BzImageFacts& facts, const Ask& ask) {
   const std::uint64_t claimed = std::uint64_t{Header(file, facts.protocol).get<std::uint32_t>(0x1f4)} * 16;
   if (claimed == 0) return contradicts(ask, "syssize is 0: no protected-mode code");
-  if (facts.setup_size + claimed > file.size() + 15) {
+  const std::uint64_t rounding = facts.protocol < padded_since ? 15 : 0;
+  if (facts.setup_size + claimed > file.size() + rounding) {
     return ends_early(ask, file,
                       cat("the setup of ", facts.setup_size, " bytes and the code of ", claimed, " (syssize)"),
                       facts.setup_size + claimed);

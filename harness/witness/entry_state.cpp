@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compares registers with what the target's kernel promises.
+#include "harness/witness/entry_state.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/witness/report.h"
+
+namespace kexlab::witness {
+namespace {
+
+std::string broken_promise(const RegisterRule& rule, std::uint64_t value) {
+  const auto wanted = rule.mask == all_bits ? fmt::format("{:#x}", rule.value)
+                                            : fmt::format("{:#x} in the bits {:#x}", rule.value, rule.mask);
+  return fmt::format("{} at entry is {:#x}, expected {} ({}; {})", rule.name, value, wanted, rule.text, rule.source);
+}
+
+}  // namespace
+
+std::vector<std::string> check_registers(std::string_view target, const Registers& registers) {
+  const auto states = all_entry_states();
+  const auto state = std::find_if(states.begin(), states.end(), [&](const auto* one) { return one->target == target; });
+  if (state == states.end()) return {fmt::format("what the kernel promises at entry on {} is not known here", target)};
+  std::vector<std::string> out;
+  for (const auto& rule : (*state)->rules) {
+    const auto found = registers.find(rule.name);
+    if (found == registers.end()) {
+      if (!rule.optional) out.push_back(fmt::format("the witness did not tell {}", rule.name));
+    } else if ((found->second & rule.mask) != rule.value) {
+      out.push_back(broken_promise(rule, found->second));
+    }
+  }
+  return out;
+}
+
+}  // namespace kexlab::witness

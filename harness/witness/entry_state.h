@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a target's kernel promises of the registers when it jumps to the entry. One file a target, <target>.cpp.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace kexlab::witness {
+
+/// A promise: register & mask == value.
+struct RegisterRule {
+  std::string_view name;    ///< as the target's witness tells it
+  std::uint64_t mask = 0;   ///< bits that are promised
+  std::uint64_t value = 0;  ///< what they are
+  std::string_view text;    ///< the promise for people: "paging on, write protection off"
+  std::string_view source;  ///< kernel file and symbol that keep it
+  bool optional = false;    ///< the register need not be there (told in some modes of the CPU only)
+};
+
+struct EntryState {
+  std::string_view target;
+  std::span<const RegisterRule> rules;
+};
+
+/// The rows of all targets that have a file. The list is generated from the table of targets.
+std::span<const EntryState* const> all_entry_states();
+
+inline constexpr std::uint64_t all_bits = ~std::uint64_t{0};
+
+}  // namespace kexlab::witness

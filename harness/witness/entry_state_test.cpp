@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// The promises at entry: what real kernels left passes, and each promise is noticed when it is broken.
+#include "harness/witness/entry_state.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "harness/witness/report.h"
+
+namespace kexlab::witness {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+struct Seen {
+  const char* name;
+  const char* target;
+  Registers registers;
+};
+
+Registers x86_64(std::uint64_t cr4) {
+  Registers out{{"rflags", 0x46},  {"cr0", 0x80000033}, {"cr2", 0x7fff55c3ddb8}, {"cr3", 0x275e000},
+                {"cr4", cr4},      {"efer", 0xd01},     {"rsp", 0x275fff8},      {"cs", 0x10},
+                {"gdtr_limit", 0}, {"idtr_limit", 0}};
+  for (const char* name :
+       {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"}) {
+    out[name] = 0;
+  }
+  return out;
+}
+
+Registers arm64(std::uint64_t level, std::uint64_t x4) {
+  return {{"x0", 0},
+          {"x1", 0},
+          {"x2", 0},
+          {"x3", 0},
+          {"x4", x4},
+          {"x9", 0xffffd5cf83b1ec9c},
+          {"sp", 0xffff80000800b880},
+          {"nzcv", 0x60000000},
+          {"daif", 0x3c0},
+          {"spsel", 1},
+          {"currentel", level},
+          {"sctlr_el1", 0x30500800},
+          {"cntv_ctl_el0", 5}};
+}
+
+Registers with(Registers registers, const char* name, std::uint64_t value) {
+  registers[name] = value;
+  return registers;
+}
+
+// Excerpts of what witnesses told on Debian's 6.1.192 and 6.12.117 (both gave the same) under QEMU 7.2.
+const Seen seen[] = {
+    {"-cpu max", "x86_64", x86_64(0x1020)},
+    {"-cpu qemu64", "x86_64", x86_64(0x20)},
+    {"EL1", "arm64", arm64(4, 0)},
+    {"EL2", "arm64", with(arm64(8, 0x50000000), "sctlr_el2", 0x30c50830)},
+    {"EL2 with VHE", "arm64", with(arm64(8, 0), "sctlr_el2", 0x30500800)},
+};
+
+TEST(CheckRegisters, PassesWhatRealKernelsLeave) {
+  for (const auto& one : seen) EXPECT_THAT(check_registers(one.target, one.registers), IsEmpty()) << one.name;
+}
+
+TEST(CheckRegisters, NoticesEachBrokenPromise) {
+  for (const auto& one : seen) {
+    for (const auto* state : all_entry_states()) {
+      if (state->target != one.target) continue;
+      for (const auto& rule : state->rules) {
+        auto registers = one.registers;
+        const auto found = registers.find(rule.name);
+        if (found == registers.end()) {
+          EXPECT_TRUE(rule.optional) << one.name << " " << rule.name;
+          continue;
+        }
+        found->second ^= rule.mask & -rule.mask;  // the lowest promised bit
+        EXPECT_THAT(check_registers(one.target, registers), ElementsAre(HasSubstr(rule.source)))
+            << one.name << " " << rule.name;
+        registers.erase(found);
+        EXPECT_EQ(check_registers(one.target, registers).size(), rule.optional ? 0u : 1u)
+            << one.name << " " << rule.name;
+      }
+    }
+  }
+}
+
+TEST(CheckRegisters, SaysWhatWasExpected) {
+  EXPECT_THAT(
+      check_registers("arm64", with(arm64(4, 0), "sctlr_el1", 0x30500801)),
+      ElementsAre("sctlr_el1 at entry is 0x30500801, expected 0x0 in the bits 0x1005 (MMU, data and instruction "
+                  "caches off; arch/arm64/include/asm/sysreg.h: INIT_SCTLR_EL1_MMU_OFF)"));
+}
+
+TEST(CheckRegisters, KnowsNothingOfOtherTargets) {
+  EXPECT_THAT(check_registers("vax", {}), ElementsAre(HasSubstr("on vax is not known")));
+}
+
+TEST(EntryStates, RowsAreWellFormed) {
+  std::set<std::string_view> targets;
+  for (const auto* state : all_entry_states()) {
+    EXPECT_TRUE(targets.insert(state->target).second) << state->target;
+    EXPECT_FALSE(state->rules.empty()) << state->target;
+    for (const auto& rule : state->rules) {
+      EXPECT_NE(rule.mask, 0u) << rule.name;
+      EXPECT_EQ(rule.value & ~rule.mask, 0u) << rule.name << ": a value outside of its mask can never be";
+      EXPECT_FALSE(rule.text.empty()) << rule.name;
+      EXPECT_FALSE(rule.source.empty()) << rule.name;
+    }
+  }
+  EXPECT_FALSE(targets.empty());
+}
+
+}  // namespace
+}  // namespace kexlab::witness

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The seam inside the witness: what the common part asks of a target's own files, and what it offers to them. */
+#ifndef KEXLAB_HARNESS_WITNESS_MACHINE_H
+#define KEXLAB_HARNESS_WITNESS_MACHINE_H
+
+#include <stdint.h>
+
+#include "harness/witness/witness.h"
+
+/* Everything is inside the one image: no access through a table of addresses, which somebody would have to relocate. */
+#pragma GCC visibility push(hidden)
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A target gives: <target>.S (entry, registers, faults) and <target>_machine.c (console, end of the machine). */
+
+/* Makes faults end in witness_fault instead of a silent reset, and the console ready to write. */
+void witness_machine_init(uint64_t console);
+/* Writes one byte to the console. Never waits for ever: hardware that is never ready loses the byte. */
+void witness_putc(char c);
+/* Ends the machine; where that does not work, stops the CPU for good. Waits until the console is drained. */
+void witness_end(void) __attribute__((noreturn));
+
+/* Saved at entry by <target>.S: `witness_register_count` values, and their names, each ended by a NUL. */
+extern const uintptr_t witness_registers[];
+extern const uint32_t witness_register_count;
+extern const char witness_register_names[];
+
+/* The common part offers: */
+
+/* What was found at entry, as witness_run wants it. */
+struct witness_state {
+  const struct witness_header *header;
+  uintptr_t base; /* where the image really is */
+  const uintptr_t *registers;
+  const char *names;
+  uint32_t register_count;
+};
+
+/* Writes all records from `begin` to `end`. Returns the number of bad segments. */
+unsigned witness_run(const struct witness_state *state);
+/* For fault handlers: tells of the fault. Called again while it does so, it tells nothing. */
+void witness_fault(uintptr_t cause, uintptr_t pc, uintptr_t address);
+/* Called by <target>.S on the witness's own stack. */
+void witness_main(void) __attribute__((noreturn));
+
+#ifdef __cplusplus
+}
+#endif
+
+#pragma GCC visibility pop
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the target's entry code hands over to the common part; not part of the tests on the host. */
+#include "harness/witness/machine.h"
+
+/* From witness.ld. */
+#pragma GCC visibility push(hidden)
+extern const char witness_image[];
+extern const struct witness_header witness_image_header;
+#pragma GCC visibility pop
+
+void witness_main(void) {
+  const struct witness_state state = {
+      .header = &witness_image_header,
+      .base = (uintptr_t)witness_image,
+      .registers = witness_registers,
+      .names = witness_register_names,
+      .register_count = witness_register_count,
+  };
+  witness_machine_init(witness_image_header.console);
+  witness_run(&state);
+  witness_end();
+}

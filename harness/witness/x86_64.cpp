@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state at entry on x86_64: 64-bit mode, identity-mapped, interrupts off, general registers zero.
+//
+// All of it is done by identity_mapped in arch/x86/kernel/relocate_kernel_64.S; seen alike on Debian's 6.1.192 and
+// 6.12.117, through reboot(2) and through a panic. Not promised, and not looked at: %rsp (left alone), cr2, cr3,
+// segment selectors, and the GDT and IDT, whose limits machine_kexec_64.c sets to 0 in both.
+#include "harness/witness/entry_state.h"
+
+namespace kexlab::witness {
+namespace {
+
+// Bits of the control registers. Source: arch/x86/include/uapi/asm/processor-flags.h; EFER:
+// arch/x86/include/asm/msr-index.h.
+constexpr std::uint64_t cr0_pe = 1u << 0, cr0_em = 1u << 2, cr0_ts = 1u << 3, cr0_wp = 1u << 16, cr0_am = 1u << 18,
+                        cr0_pg = 1u << 31;
+constexpr std::uint64_t cr4_pae = 1u << 5, cr4_mce = 1u << 6, cr4_la57 = 1u << 12;
+constexpr std::uint64_t efer_lme = 1u << 8, efer_lma = 1u << 10;
+// Results of arithmetic (CF PF AF ZF SF OF), which the zeroing of registers leaves behind, and the bit that is
+// always 1.
+constexpr std::uint64_t status_flags = 0x8d5 | 0x2;
+
+constexpr std::string_view source = "arch/x86/kernel/relocate_kernel_64.S: identity_mapped";
+constexpr std::string_view zeroed = "general registers are zeroed";
+
+constexpr RegisterRule zero(std::string_view name) { return {name, all_bits, 0, zeroed, source}; }
+
+constexpr RegisterRule rules[] = {
+    zero("rax"),
+    zero("rbx"),
+    zero("rcx"),
+    zero("rdx"),
+    zero("rsi"),
+    zero("rdi"),
+    zero("rbp"),
+    zero("r8"),
+    zero("r9"),
+    zero("r10"),
+    zero("r11"),
+    zero("r12"),
+    zero("r13"),
+    zero("r14"),
+    zero("r15"),
+    {"rflags", ~status_flags, 0, "interrupts off, every control flag clear",
+     "arch/x86/kernel/relocate_kernel_64.S: relocate_kernel"},
+    {"cr0", cr0_pg | cr0_am | cr0_wp | cr0_ts | cr0_em | cr0_pe, cr0_pg | cr0_pe,
+     "protection and paging on; alignment checks, write protection, task switch and FPU emulation off", source},
+    // Five-level paging stays as it was; newer kernels keep machine checks on where a TDX guest must not clear the bit.
+    {"cr4", ~(cr4_la57 | cr4_mce), cr4_pae, "physical address extension and nothing else", source},
+    {"efer", efer_lme | efer_lma, efer_lme | efer_lma, "long mode", "arch/x86/kernel/relocate_kernel_64.S: .code64"},
+};
+
+}  // namespace
+
+extern const EntryState entry_state_x86_64;
+const EntryState entry_state_x86_64{"x86_64", rules};
+
+}  // namespace kexlab::witness

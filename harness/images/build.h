@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Building a kernel in a tree of its own: unpack, patch, configure, check the configuration, make.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/images/images.h"
+
+namespace kexlab::images {
+
+/// A text with the name that messages call it by: a fragment, a patch.
+struct NamedText {
+  std::string name;
+  std::string text;
+};
+
+/// Everything that decides what comes out of a build.
+struct Recipe {
+  std::string triplet;      ///< CROSS_COMPILE without its last dash
+  std::string kernel_arch;  ///< ARCH
+  std::string image;        ///< in the build tree
+  std::filesystem::path tarball;
+  std::vector<NamedText> fragments, patches;
+};
+
+/// What a build leaves behind.
+struct BuiltFiles {
+  std::string release;  ///< uname -r
+  std::filesystem::path image, config, symbols;
+};
+
+/// Builds in `tree` (an empty folder, which then holds the whole source); all output goes to `log` too.
+/// Errors: see build_kernel.
+Result<BuiltFiles> build_in(const std::filesystem::path& tree, const Recipe& recipe, const std::filesystem::path& log,
+                            const Progress& progress);
+
+/// Every option that the fragments ask for (later ones win) and `config` does not have as asked: "CONFIG_X:
+/// fragments/a.config asks for y, the configuration has n".
+std::vector<std::string> dropped_options(const std::vector<NamedText>& fragments, std::string_view config);
+/// Tools and headers that the build of a kernel needs. Error: not_found, naming the first that is missing and its
+/// package.
+Status check_build_tools(const std::string& triplet, bool patches);
+/// The Debian package with a target's compiler; `language` is "gcc" or "g++".
+std::string compiler_package(std::string_view triplet, std::string_view language);
+
+}  // namespace kexlab::images

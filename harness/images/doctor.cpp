@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// The checks of `kexlab doctor`.
+#include "harness/images/doctor.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <set>
+#include <thread>
+
+#include "harness/images/apt.h"
+#include "harness/images/build.h"
+#include "harness/images/images.h"
+#include "harness/images/process.h"
+
+namespace kexlab::images {
+namespace {
+
+using State = Check::State;
+
+/// Kernels of two targets with their unpacked forms, and one kernel build.
+constexpr std::uintmax_t space_wanted = std::uintmax_t{3} << 30;
+/// Two guests of the largest default size beside the host's own needs.
+constexpr std::uint64_t memory_wanted = std::uint64_t{3} << 30;
+
+std::string gibibytes(std::uintmax_t bytes) {
+  const auto tenths = bytes / ((std::uintmax_t{1} << 30) / 10);
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GiB";
+}
+
+std::string install(const std::string& package) { return "install the Debian package " + package; }
+
+/// The first line a program prints for --version, or why it prints none.
+Result<std::string> version_line(const std::string& program) {
+  const auto told =
+      demand(Command{{program, "--version"}, {}, {}, std::chrono::seconds{20}, 0, {}, {}}, "ask its version");
+  if (!told) return tl::unexpected(told.error());
+  return told->out.substr(0, told->out.find('\n'));
+}
+
+Check check_program(std::string name, const std::string& program, const std::string& package) {
+  if (find_program(program).empty()) return {std::move(name), State::bad, program + " is missing", install(package)};
+  const auto version = version_line(program);
+  if (!version) return {std::move(name), State::bad, version.error().broke, "install " + package + " again"};
+  return {std::move(name), State::ok, *version, ""};
+}
+
+Check check_emulator(const Target& target) {
+  return check_program("QEMU for " + target.name, target.qemu, target.qemu_package);
+}
+
+Check check_compiler(const Target& target) {
+  return check_program("compiler for " + target.name, target.triplet + "-g++", compiler_package(target.triplet, "g++"));
+}
+
+Check check_sources(const Target& target) {
+  const std::string name = "packages for " + target.name;
+  const auto cache = cache_folder();
+  if (!cache) return {name, State::warn, cache.error().broke, cache.error().hint};
+  auto apt = Apt::open(*cache / "apt" / target.debian_arch, target.debian_arch, {});
+  const auto sources = apt ? apt->sources() : tl::unexpected(apt.error());
+  if (!sources) return {name, State::warn, sources.error().broke, sources.error().hint};
+  if (sources->empty()) {
+    return {name, State::warn, "apt has no sources", "add Debian's sources in /etc/apt/sources.list.d"};
+  }
+  return {name, State::ok, std::to_string(sources->size()) + " apt sources", ""};
+}
+
+Check check_kernel_builds(const std::vector<Target>& targets) {
+  for (const auto& target : targets) {
+    const auto tools = check_build_tools(target.triplet, true);
+    if (!tools)
+      return {"kernel builds", State::warn, tools.error().broke, tools.error().hint + " to build kernels from source"};
+  }
+  return {"kernel builds", State::ok, "all tools are there", ""};
+}
+
+Check check_cache() {
+  const auto folder = cache_folder();
+  if (!folder)
+    return {"cache folder", State::bad, folder.error().asked + ": " + folder.error().broke, folder.error().hint};
+  std::error_code broken;
+  const auto space = std::filesystem::space(*folder, broken);
+  if (broken) return {"cache folder", State::warn, folder->string() + ": " + broken.message(), ""};
+  const std::string found = folder->string() + ", " + gibibytes(space.available) + " free";
+  if (space.available >= space_wanted) return {"cache folder", State::ok, found, ""};
+  return {"cache folder", State::warn, found, "free " + gibibytes(space_wanted) + " there, or set XDG_CACHE_HOME"};
+}
+
+Check check_cores() {
+  const unsigned cores = std::thread::hardware_concurrency();
+  const std::string found = std::to_string(cores) + (cores == 1 ? " processor" : " processors");
+  return {"processors", cores > 1 ? State::ok : State::warn, found,
+          cores > 1 ? "" : "guests will run one after the other"};
+}
+
+Check check_memory() {
+  const auto total =
+      static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  if (total >= memory_wanted) return {"memory", State::ok, gibibytes(total), ""};
+  return {"memory", State::warn, gibibytes(total), "run with --jobs 1"};
+}
+
+}  // namespace
+
+const char* to_string(Check::State state) {
+  switch (state) {
+    case State::ok:
+      return "ok";
+    case State::warn:
+      return "warn";
+    case State::bad:
+      return "bad";
+  }
+  return "?";
+}
+
+std::vector<Check> run_checks(const std::vector<Target>& targets) {
+  std::vector<Check> checks;
+  for (const auto& target : targets) checks.push_back(check_emulator(target));
+  for (const auto& target : targets) checks.push_back(check_compiler(target));
+  std::set<std::string> architectures;
+  for (const auto& target : targets) {
+    if (architectures.insert(target.debian_arch).second) checks.push_back(check_sources(target));
+  }
+  checks.push_back(check_kernel_builds(targets));
+  checks.push_back(check_cache());
+  checks.push_back(check_cores());
+  checks.push_back(check_memory());
+  return checks;
+}
+
+}  // namespace kexlab::images

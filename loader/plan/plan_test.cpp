@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <functional>
 #include <set>
 
@@ -120,6 +121,50 @@ TEST(CheckPlan, LargePagesAskForLargerAlignment) {
   EXPECT_FALSE(check_plan(sane_plan(), 65536)) << "64K pages: the stub's page is too small";
   EXPECT_FALSE(check_plan(sane_plan(), 0));
   EXPECT_FALSE(check_plan(sane_plan(), 4097));
+}
+
+struct RefusalRow {
+  const char* name;
+  std::function<void(Plan&)> breaking;
+  int error;
+  const char* rule;
+};
+
+TEST(Refusal, NamesTheRuleThatThePlanBreaks) {
+  const RefusalRow rows[] = {
+      {"unknown flag", [](Plan& p) { p.flags |= 0x30; }, EINVAL, "no kernel knows flag 0x30"},
+      {"17 segments", [](Plan& p) { p.nr_segments = 17; }, EINVAL, "nr_segments 17 is larger"},
+      {"overlap", [](Plan& p) { p.segments[0].memsz += page; }, EINVAL, "segment 1 (stub) overlaps segment 0 (kernel)"},
+      {"empty inside", [](Plan& p) { p.segments.push_back(segment("zero", 0x101000, 0, 0)); }, EINVAL,
+       "segment 3 (zero) overlaps"},
+      {"bufsz", [](Plan& p) { p.segments[1].bufsz = page + 1; }, EINVAL, "segment 1 (stub): bufsz 0x1001"},
+      {"overlap goes before bufsz",
+       [](Plan& p) {
+         p.segments[0].memsz += page;
+         p.segments[0].bufsz = ~0u;
+       },
+       EINVAL, "overlaps"},
+      {"jump", [](Plan& p) { p.flags |= 2; }, EINVAL, "KEXEC_JUMP"},
+      {"nothing that shows", [](Plan&) {}, EINVAL, "half of RAM"},
+      {"unaligned", [](Plan& p) { p.segments[2].mem += 1; }, EADDRNOTAVAIL, "segment 2 (initrd): mem or its end"},
+      {"wrap", [](Plan& p) { p.segments[2].mem = 0 - page; }, EADDRNOTAVAIL, "wraps"},
+      {"crash", [](Plan& p) { p.flags |= 1; }, EADDRNOTAVAIL, "reservation"},
+      {"too high", [](Plan&) {}, EADDRNOTAVAIL, "highest address"},
+      {"rights", [](Plan&) {}, EPERM, "CAP_SYS_BOOT"},
+      {"lock", [](Plan&) {}, EBUSY, "lock"},
+      {"fault", [](Plan&) {}, EFAULT, "not readable"},
+      {"no kexec", [](Plan&) {}, ENOSYS, "CONFIG_KEXEC"},
+      {"something else", [](Plan&) {}, EPIPE, "no rule is known"},
+  };
+  for (const RefusalRow& row : rows) {
+    SCOPED_TRACE(row.name);
+    Plan plan = sane_plan();
+    row.breaking(plan);
+    const Error error = refusal(plan, row.error, page);
+    EXPECT_EQ(error.code, Errc::refused);
+    EXPECT_EQ(error.asked, plan.str());
+    EXPECT_NE(error.hint.find(row.rule), std::string::npos) << error.hint;
+  }
 }
 
 }  // namespace

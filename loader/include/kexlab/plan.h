@@ -120,4 +120,9 @@ Result<std::uint64_t> pieces_length(const Segment& segment);
 /// power of two. Used before every load that is meant to work. Error: invalid_argument, naming the segment.
 Status check_plan(const Plan& plan, std::uint64_t page_size);
 
+/// The error for a call that the kernel answered with `error` (an errno of this host): the whole call, and of the rules
+/// that give this errno the first that the plan breaks, or all that remain. Pure. Code: refused.
+/// Source: kernel/kexec.c (kexec_load_check, do_kexec_load), kernel/kexec_core.c (sanity_check_segment_list), 6.1.
+Error refusal(const Plan& plan, int error, std::uint64_t page_size);
+
 }  // namespace kexlab

@@ -33,6 +33,8 @@ class Parser {
     out.text = std::string(text_);
     bool negative = sign().value_or('+') == '-';
     for (;;) {
+      // A sign of its own before a term: "previous end + $gap" with the gap "-1 page".
+      if (auto own = out.terms.empty() ? std::nullopt : sign()) negative ^= *own == '-';
       auto term = this->term();
       if (!term) return tl::unexpected(term.error());
       term->negative = negative;

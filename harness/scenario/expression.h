@@ -14,8 +14,9 @@
 
 namespace kexlab::scenario {
 
-/// A sum of signed terms. A term is a count times a unit (B, KiB, MiB, GiB, page[s]) or a named base. Arithmetic
-/// wraps modulo 2^64, as the kernel's does: "0 - 1 page" is the last page.
+/// A sum of signed terms; a term may bring a sign of its own ("ram + -1 page"). A term is a count times a unit (B, KiB,
+/// MiB, GiB, page[s]) or a named base. Arithmetic wraps modulo 2^64, as the kernel's does: "0 - 1 page" is the last
+/// page.
 struct Expression {
   struct Term {
     bool negative = false;

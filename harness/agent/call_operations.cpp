@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations that make the calls under test: load, unload, file_load, reboot, poweroff, hold, release; and state.
+#include <fcntl.h>
+#include <linux/reboot.h>
+
+#include <cerrno>
+
+#include "harness/agent/agent.h"
+#include "harness/agent/channel.h"
+#include "harness/agent/compat.h"
+#include "harness/agent/counter/counter.h"
+#include "harness/agent/credentials.h"
+#include "harness/agent/os.h"
+#include "kexlab/call.h"
+
+namespace kexlab::agent {
+namespace {
+
+constexpr std::uint64_t most_repeats = 10'000;
+
+using wire::Message;
+
+// Any argument is allowed: contract scenarios pass numbers that no machine word holds only on 32-bit guests.
+unsigned long word(std::uint64_t value) { return static_cast<unsigned long>(value); }
+
+void set_result(Message& answer, const CallResult& result) {
+  answer.set("value", result.value).set("errno", result.error).set("ns", result.nanoseconds);
+}
+
+void load_plan(const MaterialisedCall& call, std::uint64_t repeat, Message& answer) {
+  Bytes times(static_cast<std::size_t>(repeat) * 8);
+  for (std::uint64_t i = 0; i < repeat; ++i) {
+    const CallResult result = call.load();
+    set_result(answer, result);
+    write_int<std::uint64_t>(times, i * 8, result.nanoseconds, std::endian::little);
+  }
+  if (repeat > 1) answer.set("times", ByteView(times));
+}
+
+void load(Agent&, const Message& request, Message& answer) {
+  const std::uint64_t repeat = request.number("repeat").value_or(1);
+  if (repeat == 0 || repeat > most_repeats) return refuse(answer, "repeat must be 1..10000");
+  const auto plan = decode_plan(request.bytes("plan").value_or(ByteView()));
+  if (!plan) return refuse(answer, plan.error().str());
+  const auto credentials = credentials_of(request, answer);
+  if (!credentials) return;
+  if (request.number("compat").value_or(0) != 0) {
+    return call_as(
+        *credentials, [&](Message& report) { load_compat(*plan, report); }, answer);
+  }
+  const auto call = MaterialisedCall::make(*plan);
+  if (!call) return refuse(answer, call.error().str());
+  if (!call->guarded().empty()) return refuse(answer, "guarded memory would hold the agent itself; use hold");
+  call_as(
+      *credentials, [&](Message& report) { load_plan(*call, repeat, report); }, answer);
+}
+
+void unload(Agent&, const Message& request, Message& answer) {
+  const auto credentials = credentials_of(request, answer);
+  if (!credentials) return;
+  const std::uint64_t flags = request.number("crash").value_or(0) != 0 ? kexec::on_crash : 0;
+  call_as(
+      *credentials, [&](Message& report) { set_result(report, raw_kexec_load(0, 0, nullptr, word(flags))); }, answer);
+}
+
+// A file that a call is to be given; -1 where the request names none.
+bool open_argument(const Message& request, std::string_view name, Fd& fd, Message& answer) {
+  if (!request.text(name)) return true;
+  const auto path = required_text(request, name, answer);
+  if (!path) return false;
+  fd = Fd(open(path->c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.open()) refuse(answer, "open " + *path + ": " + error_text(errno));
+  return fd.open();
+}
+
+void file_load(Agent&, const Message& request, Message& answer) {
+  const auto credentials = credentials_of(request, answer);
+  Fd kernel;
+  Fd initrd;
+  if (!credentials || !open_argument(request, "kernel", kernel, answer) ||
+      !open_argument(request, "initrd", initrd, answer)) {
+    return;
+  }
+  const std::string cmdline(request.text("cmdline").value_or(""));
+  const auto flags = word(request.number("flags").value_or(0));
+  const auto call = [&](Message& report) {
+    set_result(report, raw_kexec_file_load(kernel.get(), initrd.get(), cmdline.c_str(), cmdline.size() + 1, flags));
+  };
+  call_as(*credentials, call, answer);
+}
+
+// The last word of a kernel that is about to be left, with the time of leaving.
+void say_leaving(const Agent& agent) {
+  Message leaving{.op = "leaving"};
+  if (const auto counter = cpu_counter()) leaving.set("counter", *counter);
+  (void)agent.send(leaving);
+  drain(agent.channel);
+}
+
+void reboot(Agent& agent, const Message& request, Message& answer) {
+  const auto cmd = request.number("cmd");
+  if (!cmd) return refuse(answer, "field cmd is missing");
+  const auto credentials = credentials_of(request, answer);
+  if (!credentials) return;
+  const auto number = [&](std::string_view name, std::uint64_t otherwise) {
+    return static_cast<unsigned>(request.number(name).value_or(otherwise));
+  };
+  const unsigned magic1 = number("magic1", LINUX_REBOOT_MAGIC1);
+  const unsigned magic2 = number("magic2", LINUX_REBOOT_MAGIC2);
+  say_leaving(agent);
+  const auto call = [&](Message& report) {
+    set_result(report, raw_reboot(static_cast<unsigned>(*cmd), magic1, magic2));
+  };
+  call_as(*credentials, call, answer);
+}
+
+void poweroff(Agent&, const Message&, Message& answer) { set_result(answer, raw_reboot(LINUX_REBOOT_CMD_POWER_OFF)); }
+
+void state(Agent&, const Message&, Message& answer) {
+  const State now = observe();
+  if (now.loaded) answer.set("loaded", *now.loaded);
+  if (now.crash_loaded) answer.set("crash_loaded", *now.crash_loaded);
+  if (now.crash_size) answer.set("crash_size", *now.crash_size);
+  if (now.load_disabled) answer.set("load_disabled", *now.load_disabled);
+}
+
+void hold(Agent& agent, const Message& request, Message& answer) { agent.hold.start(request, answer); }
+
+void release(Agent& agent, const Message&, Message& answer) { agent.hold.release(answer); }
+
+constexpr Operation operations[] = {
+    {"load", true, load},         {"unload", true, unload}, {"file_load", true, file_load}, {"reboot", true, reboot},
+    {"poweroff", true, poweroff}, {"state", false, state},  {"hold", true, hold},           {"release", true, release},
+};
+
+}  // namespace
+
+std::span<const Operation> call_operations() { return operations; }
+
+}  // namespace kexlab::agent

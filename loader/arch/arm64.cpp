@@ -79,7 +79,9 @@ RangeSet usable(const Machine& machine, bool crash) {
 
 // The kernel's block starts at a multiple of 2 MiB, the kernel `ahead` bytes behind that.
 Result<Range> reserve_kernel(Placement& placement, std::uint64_t ahead, std::uint64_t size) {
-  auto block = placement.reserve("kernel", ahead + size, {base_alignment, whole_memory, RangeSet::Prefer::low});
+  // An image_size that passes 2^64 asks for all memory there is, and gets the same answer.
+  const std::uint64_t whole = Range::sized(ahead, size).value_or(whole_memory).end;
+  auto block = placement.reserve("kernel", whole, {base_alignment, whole_memory, RangeSet::Prefer::low});
   if (block) block->start += ahead;
   return block;
 }
@@ -109,7 +111,7 @@ Result<KernelPlace> add_vmlinux(Placement& placement, const LoadRequest& request
   const auto where = reserve_kernel(placement, extent->start % base_alignment, extent->size());
   if (!where) return tl::unexpected(where.error());
   const std::uint64_t moved = where->start - extent->start;
-  add_parts(placement, request, {*where, moved});
+  if (auto added = add_parts(placement, request, {*where, moved}); !added) return tl::unexpected(added.error());
   return KernelPlace{*entry + moved, *where};
 }
 

@@ -64,9 +64,9 @@ Result<Range> Placement::reserve(const std::string& name, std::uint64_t size, co
 }
 
 bool Placement::is_free(std::uint64_t address, std::uint64_t size) const {
-  const auto range = Range::sized(align_down(address, page_size_), size + address % page_size_);
+  const auto range = Range::sized(address, size);
   const auto end = range ? align_up(range->end, page_size_) : std::nullopt;
-  return end && free_.contains({range->start, *end});
+  return end && free_.contains({align_down(address, page_size_), *end});
 }
 
 Result<Range> Placement::reserve_at(const std::string& name, std::uint64_t address, std::uint64_t size) {
@@ -159,12 +159,17 @@ struct Growing {
 
 }  // namespace
 
-void add_parts(Placement& placement, const LoadRequest& request, const PlacedParts& placed) {
+Status add_parts(Placement& placement, const LoadRequest& request, const PlacedParts& placed) {
   std::vector<LoadPart> parts = request.kernel->parts;
   std::erase_if(parts, [](const LoadPart& part) { return part.memory_size == 0; });
   std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.physical < b.physical; });
   std::vector<Growing> segments;
+  std::uint64_t behind = 0;  // the last part, in the file's addresses
   for (const LoadPart& part : parts) {
+    if (part.physical < behind) {
+      return fail(Errc::corrupt, asked_of(request), "two PT_LOAD overlap at " + hex(part.physical));
+    }
+    behind = part.physical + part.memory_size;
     const std::uint64_t at = part.physical + placed.moved;
     const std::uint64_t start = align_down(at, placement.page_size());
     const std::uint64_t end = *align_up(at + part.memory_size, placement.page_size());
@@ -176,6 +181,7 @@ void add_parts(Placement& placement, const LoadRequest& request, const PlacedPar
     const std::string name = i == 0 ? "kernel" : "kernel." + std::to_string(i);
     placement.add(name, segments[i].where, std::move(segments[i].pieces));
   }
+  return {};
 }
 
 Result<std::uint64_t> elf_entry(const LoadRequest& request) {

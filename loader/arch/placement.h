@@ -78,8 +78,9 @@ struct PlacedParts {
 /// From the lowest to the highest byte of all parts, rounded out to pages; nothing where there are no parts or they
 /// reach past 2^64.
 std::optional<Range> extent_of(const std::vector<LoadPart>& parts, std::uint64_t page_size);
-/// Adds the parts' segments "kernel", "kernel.1", … Precondition: `placed.where` was reserved.
-void add_parts(Placement& placement, const LoadRequest& request, const PlacedParts& placed);
+/// Adds the parts' segments "kernel", "kernel.1", … Precondition: `placed.where` was reserved. Error corrupt: two parts
+/// share a byte.
+Status add_parts(Placement& placement, const LoadRequest& request, const PlacedParts& placed);
 
 /// An ELF kernel's entry as an address of the parts' address space: e_entry where it lies in a part's physical range,
 /// else through the part whose virtual range holds it. Error corrupt where it is in neither.

@@ -88,11 +88,11 @@ Result<Range> place_bzimage(Placement& placement, const LoadRequest& request, co
   const std::uint64_t size = std::max<std::uint64_t>(facts.init_size, request.kernel->parts.front().file_size);
   const bool at_preferred = placement.is_free(facts.pref_address, size) && facts.pref_address + size <= loadable.end;
   if (at_preferred || !facts.relocatable) return placement.reserve_at("kernel", facts.pref_address, size);
-  const Range above{std::max(facts.pref_address, loadable.start), loadable.end};
+  const Range above{std::clamp(facts.pref_address, loadable.start, loadable.end), loadable.end};
   return placement.reserve("kernel", size, {facts.kernel_alignment, above, RangeSet::Prefer::low});
 }
 
-Result<KernelPlace> add_bzimage(Placement& placement, const LoadRequest& request) {
+Status check_bzimage(const LoadRequest& request) {
   const BzImageFacts& facts = *request.kernel->bzimage;
   if (facts.protocol < first_protocol_64 || (facts.xloadflags & xlf_kernel_64) == 0) {
     return fail(Errc::unsupported, asked_of(request),
@@ -100,6 +100,13 @@ Result<KernelPlace> add_bzimage(Placement& placement, const LoadRequest& request
                     hex(facts.xloadflags) + ")",
                 "use a 64-bit kernel of Linux 3.8 or newer");
   }
+  if (facts.pref_address % request.machine->page_size == 0) return {};
+  return fail(Errc::corrupt, asked_of(request), "pref_address " + hex(facts.pref_address) + " starts no page");
+}
+
+Result<KernelPlace> add_bzimage(Placement& placement, const LoadRequest& request) {
+  if (auto checked = check_bzimage(request); !checked) return tl::unexpected(checked.error());
+  const BzImageFacts& facts = *request.kernel->bzimage;
   const bool high = (facts.xloadflags & xlf_above_4g) != 0;
   const Range loadable{mib, high ? destination_limit - placement.page_size() : 4 * gib};
   const auto where = place_bzimage(placement, request, loadable);
@@ -130,7 +137,7 @@ Result<KernelPlace> add_vmlinux(Placement& placement, const LoadRequest& request
   const auto where = place_vmlinux(placement, *extent, loadable);
   if (!where) return tl::unexpected(where.error());
   const std::uint64_t moved = where->start - extent->start;
-  add_parts(placement, request, {*where, moved});
+  if (auto added = add_parts(placement, request, {*where, moved}); !added) return tl::unexpected(added.error());
   return KernelPlace{*entry + moved, loadable, loadable, cmdline_limit};
 }
 

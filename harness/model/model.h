@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The contract as a pure function: (kernel, state, call) → outcome, with the rule that decides.
+//
+// kexec_load(2) on x86_64 and arm64, kernels 6.1 to 7.x. Not known here, since nothing outside the kernel shows it:
+// - ENOMEM from the page allocator (a load below half of RAM that still finds no pages; x86_64's page tables inside a
+//   crash reservation that is filled up to a few pages),
+// - EACCES and EPERM of security modules (IMA appraisal, LoadPin, SELinux, IPE),
+// - arm64's EBUSY where CPUs are stuck in the kernel (spin tables, failed CPUs, protected KVM).
 #pragma once
 
 #include <map>
@@ -24,26 +30,37 @@ struct Rule {
 
 /// What is known of the kernel and of its state before the call.
 struct Situation {
-  std::string arch;                                   ///< target name
+  std::string arch;  ///< target name
   std::uint64_t page_size = 4096;
-  unsigned major = 6, minor = 1;                      ///< kernel version
-  std::map<std::string, std::string> config;          ///< CONFIG_X → y/m/value, without the prefix
-  std::uint64_t ram_pages = 0;                        ///< totalram_pages(), see `ram_pages_from_meminfo`
-  std::optional<Range> crash_reservation;             ///< "Crash kernel" of /proc/iomem
+  unsigned major = 6, minor = 1;              ///< kernel version
+  std::map<std::string, std::string> config;  ///< CONFIG_X → y/m/value, without the prefix
+  std::uint64_t ram_pages = 0;                ///< totalram_pages(), see `ram_pages_from_meminfo`; 0: not known
+  std::optional<Range> crash_reservation;     ///< "Crash kernel" of /proc/iomem
   bool loaded = false, crash_loaded = false, load_disabled = false;
-  bool lock_held = false;
+  bool lock_held = false;                         ///< by another task, from before the call to its end
+  bool la57 = false;                              ///< x86_64: five-level paging, "la57" in the flags of /proc/cpuinfo
+  bool lockdown = false;                          ///< /sys/kernel/security/lockdown is [integrity] or more
+  std::optional<std::int64_t> load_limit_reboot;  ///< sysctl kernel.kexec_load_limit_reboot (since 6.3); -1: no limit
+  std::optional<std::int64_t> load_limit_panic;   ///< sysctl kernel.kexec_load_limit_panic
 };
 
 struct Prediction {
-  long value = 0;      ///< raw return value
-  int error = 0;       ///< errno where value is -1
-  const Rule* rule = nullptr;  ///< the rule that decided; "accepted" where it is allowed
+  long value = 0;                             ///< raw return value
+  int error = 0;                              ///< errno where value is -1
+  const Rule* rule = nullptr;                 ///< the rule that decided; "accepted" where it is allowed
   bool loaded = false, crash_loaded = false;  ///< after the call
 };
 
-/// An unload is a plan with no segments.
+/// An unload is a plan with no segments. Where plan.nr_segments exceeds the segments, the further ones count as zeros.
+/// Never fails; for an architecture without rules of its own, the rules that all architectures share decide.
 Prediction predict(const Situation& situation, const Plan& plan, const scenario::Credentials& as, bool compat);
 /// All rules in the order in which the kernel applies them.
 std::vector<const Rule*> rules();
+/// The named rule, or nullptr.
+const Rule* find_rule(std::string_view name);
+
+/// totalram_pages() from /proc/meminfo's text (MemTotal), nothing where it has no such line.
+/// Source: fs/proc/meminfo.c (meminfo_proc_show), mm/show_mem.c (si_meminfo).
+std::optional<std::uint64_t> ram_pages_from_meminfo(std::string_view text, std::uint64_t page_size);
 
 }  // namespace kexlab::model

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a plan to the call that the kernel sees.
+#include "harness/model/call.h"
+
+#include <algorithm>
+
+namespace kexlab::model {
+namespace {
+
+constexpr std::uint64_t all = ~std::uint64_t{0};
+constexpr std::uint64_t max_32 = 0xffffffff;
+/// MAXMEM - 1 with 46 bits of physical address. Source: arch/x86/include/asm/kexec.h, asm/sparsemem.h.
+constexpr std::uint64_t x86_64_limit = (std::uint64_t{1} << 46) - 1;
+
+constexpr Constants rows[] = {
+    {"x86_64", std::uint64_t{62} << 16, 64, x86_64_limit, 8192},
+    {"arm64", std::uint64_t{183} << 16, 64, all, 4096},
+};
+/// For targets without a row: the rules that all architectures share, with no constant of its own to compare.
+constexpr Constants any{"", 0, 64, all, 4096};
+
+const Constants& constants_of(std::string_view target) {
+  auto found =
+      std::find_if(std::begin(rows), std::end(rows), [&](const Constants& row) { return row.target == target; });
+  return found == std::end(rows) ? any : *found;
+}
+
+}  // namespace
+
+Call make_call(const Situation& situation, const Plan& plan, const scenario::Credentials& as, bool compat) {
+  Call call;
+  call.situation = &situation;
+  call.as = &as;
+  call.constants = &constants_of(situation.arch);
+  call.compat = compat;
+  // A 32-bit caller's arguments and segments are u32, widened. Source: kernel/kexec.c,
+  // COMPAT_SYSCALL_DEFINE4(kexec_load).
+  const std::uint64_t word = compat || call.constants->bits == 32 ? max_32 : all;
+  call.entry = plan.entry & word;
+  // KEXEC_ARCH_MASK is an unsigned int, so ~KEXEC_ARCH_MASK drops bits 32 to 63 too.
+  call.flags = plan.flags & max_32;
+  call.nr_segments = plan.count() & word;
+  call.array = plan.array;
+  const std::uint64_t count = std::min(call.nr_segments, kexec::segment_max);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (i >= plan.segments.size()) {
+      call.segments.push_back({});
+      continue;
+    }
+    const Segment& segment = plan.segments[i];
+    call.segments.push_back({segment.bufsz & word, segment.mem & word, segment.memsz & word, segment.buf});
+  }
+  return call;
+}
+
+std::uint64_t Call::end(const CallSegment& segment) const {
+  const std::uint64_t end = segment.mem + segment.memsz;
+  return constants->bits == 32 ? end & max_32 : end;
+}
+
+bool Call::since(unsigned major, unsigned minor) const {
+  return situation->major > major || (situation->major == major && situation->minor >= minor);
+}
+
+bool Call::config(std::string_view option, bool unknown) const {
+  if (situation->config.empty()) return unknown;
+  auto found = situation->config.find(std::string(option));
+  return found != situation->config.end() && (found->second == "y" || found->second == "m");
+}
+
+bool Call::crash() const {
+  if ((flags & kexec::on_crash) == 0) return false;
+  // Since 6.9 the crash slot is compiled only with CRASH_DUMP; without it the flag is allowed and means nothing.
+  return !since(6, 9) || config("CRASH_DUMP", true);
+}
+
+std::uint64_t Call::crash_first() const {
+  return situation->crash_reservation ? situation->crash_reservation->start : 0;
+}
+
+std::uint64_t Call::crash_last() const {
+  const auto& reservation = situation->crash_reservation;
+  return reservation && !reservation->empty() ? reservation->end - 1 : 0;
+}
+
+}  // namespace kexlab::model

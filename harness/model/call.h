@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// A call as the kernel sees it: numbers cut to the caller's word, the kernel's own constants beside it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "harness/model/model.h"
+
+namespace kexlab::model {
+
+/// What a kernel is compiled with, by target.
+struct Constants {
+  std::string_view target;
+  std::uint64_t kexec_arch;         ///< KEXEC_ARCH, shifted. Source: arch/*/include/asm/kexec.h
+  unsigned bits;                    ///< of unsigned long
+  std::uint64_t destination_limit;  ///< KEXEC_DESTINATION_MEMORY_LIMIT; x86_64: with four-level paging
+  std::uint64_t control_bytes;      ///< KEXEC_CONTROL_PAGE_SIZE
+};
+
+struct CallSegment {
+  std::uint64_t bufsz = 0, mem = 0, memsz = 0;
+  Pointer buf = Pointer::valid;
+};
+
+struct Call {
+  const Situation* situation = nullptr;
+  const scenario::Credentials* as = nullptr;
+  const Constants* constants = nullptr;
+  bool compat = false;
+  std::uint64_t entry = 0;
+  std::uint64_t flags = 0;  ///< the low 32 bits: all that the kernel looks at
+  std::uint64_t nr_segments = 0;
+  Pointer array = Pointer::valid;
+  std::vector<CallSegment> segments;  ///< nr_segments of them, 16 at most
+
+  /// mem + memsz in the kernel's own arithmetic.
+  [[nodiscard]] std::uint64_t end(const CallSegment& segment) const;
+  /// ON_CRASH is set and this kernel has a crash slot.
+  [[nodiscard]] bool crash() const;
+  [[nodiscard]] bool since(unsigned major, unsigned minor) const;
+  /// The config option is y or m; `unknown` where no config is known at all.
+  [[nodiscard]] bool config(std::string_view option, bool unknown) const;
+  /// First and last byte of the reservation; both 0 without one, as crashk_res is.
+  [[nodiscard]] std::uint64_t crash_first() const;
+  [[nodiscard]] std::uint64_t crash_last() const;
+};
+
+Call make_call(const Situation& situation, const Plan& plan, const scenario::Credentials& as, bool compat);
+
+}  // namespace kexlab::model

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules in the order in which the kernel applies them. Read from kernel 6.1; what later versions changed says since
+// when.
+#include "harness/model/model.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "harness/model/call.h"
+
+namespace kexlab::model {
+namespace {
+
+// Errnos in the generic numbering. Source: include/uapi/asm-generic/errno-base.h, errno.h.
+constexpr int eperm = 1, enomem = 12, efault = 14, ebusy = 16, einval = 22, enosys = 38, eaddrnotavail = 99;
+
+struct Answer {
+  long value = -1;
+  int error = 0;
+};
+using Decision = std::optional<Answer>;
+
+Decision refuse_if(bool broken, int error) { return broken ? Decision(Answer{-1, error}) : std::nullopt; }
+
+/// True where copying at least a byte from such a pointer faults. A guarded one blocks, then reads.
+bool faults(Pointer pointer) {
+  switch (pointer) {
+    case Pointer::valid:
+    case Pointer::read_only:
+    case Pointer::guarded:
+      return false;
+    case Pointer::null:
+    case Pointer::unmapped:
+    case Pointer::half:
+    case Pointer::kernel:
+    case Pointer::no_access:
+      return true;
+  }
+  return true;
+}
+
+Decision check_configured(const Call& call) { return refuse_if(!call.config("KEXEC", true), enosys); }
+
+Decision check_capability(const Call& call) {
+  const auto& drop = call.as->drop;
+  const bool dropped = std::find(drop.begin(), drop.end(), "sys_boot") != drop.end();
+  // Capabilities held in a user namespace of one's own do not count; a uid other than 0 has none.
+  return refuse_if(dropped || call.as->user_namespace || call.as->uid.value_or(0) != 0, eperm);
+}
+
+Decision check_load_disabled(const Call& call) { return refuse_if(call.situation->load_disabled, eperm); }
+
+Decision check_load_limit(const Call& call) {
+  const bool crash = (call.flags & kexec::on_crash) != 0;
+  const auto limit = crash ? call.situation->load_limit_panic : call.situation->load_limit_reboot;
+  return refuse_if(call.since(6, 3) && limit == 0, eperm);
+}
+
+Decision check_lockdown(const Call& call) { return refuse_if(call.situation->lockdown, eperm); }
+
+Decision check_flags(const Call& call) {
+  std::uint64_t legal = kexec::on_crash;
+  if (call.config("KEXEC_JUMP", false)) legal |= kexec::preserve_context;
+  if (call.since(6, 6)) legal |= kexec::update_elfcorehdr;
+  if (call.since(6, 10)) legal |= kexec::crash_hotplug_support;
+  return refuse_if((call.flags & ~kexec::arch_mask & ~legal) != 0, einval);
+}
+
+Decision check_count(const Call& call) { return refuse_if(call.nr_segments > kexec::segment_max, einval); }
+
+Decision check_arch(const Call& call) {
+  const std::uint64_t arch = call.flags & kexec::arch_mask;
+  if (call.compat || call.constants->kexec_arch == 0) return std::nullopt;
+  return refuse_if(arch != kexec::arch_default && arch != call.constants->kexec_arch, einval);
+}
+
+Decision check_compat_arch(const Call& call) {
+  return refuse_if(call.compat && (call.flags & kexec::arch_mask) == kexec::arch_default, einval);
+}
+
+Decision check_array(const Call& call) {
+  return refuse_if(!call.compat && call.nr_segments > 0 && faults(call.array), efault);
+}
+
+Decision check_compat_array(const Call& call) {
+  constexpr long entry_bytes = 16;  // struct compat_kexec_segment: four u32
+  if (!call.compat || call.nr_segments == 0 || !faults(call.array)) return std::nullopt;
+  // The entry that faults returns its bytes that were not copied; with a pointer that is good for half of the array and
+  // an odd number of entries that is half an entry.
+  const bool inside = call.array == Pointer::half && call.nr_segments % 2 == 1;
+  return Answer{inside ? entry_bytes / 2 : entry_bytes, 0};
+}
+
+Decision check_lock(const Call& call) { return refuse_if(call.situation->lock_held, ebusy); }
+
+Decision check_unload(const Call& call) { return call.nr_segments == 0 ? Decision(Answer{0, 0}) : std::nullopt; }
+
+Decision check_crash_entry(const Call& call) {
+  return refuse_if(call.crash() && (call.entry < call.crash_first() || call.entry > call.crash_last()), eaddrnotavail);
+}
+
+/// The kernel looks at each segment for all three before it looks at the next.
+enum class Destination { good, wraps, unaligned, past_limit };
+
+Destination judge(const Call& call, const CallSegment& segment) {
+  const std::uint64_t end = call.end(segment);
+  const std::uint64_t offset_mask = call.situation->page_size - 1;
+  // With five-level paging an x86_64 kernel has 52 bits of physical address. Source: arch/x86/include/asm/sparsemem.h.
+  const std::uint64_t limit = call.situation->arch == "x86_64" && call.situation->la57
+                                  ? (std::uint64_t{1} << 52) - 1
+                                  : call.constants->destination_limit;
+  if (segment.mem > end) return Destination::wraps;
+  if (((segment.mem | end) & offset_mask) != 0) return Destination::unaligned;
+  return end >= limit ? Destination::past_limit : Destination::good;
+}
+
+Destination first_bad(const Call& call) {
+  for (const CallSegment& segment : call.segments) {
+    if (auto verdict = judge(call, segment); verdict != Destination::good) return verdict;
+  }
+  return Destination::good;
+}
+
+Decision check_wrap(const Call& call) { return refuse_if(first_bad(call) == Destination::wraps, eaddrnotavail); }
+Decision check_alignment(const Call& call) {
+  return refuse_if(first_bad(call) == Destination::unaligned, eaddrnotavail);
+}
+Decision check_limit(const Call& call) { return refuse_if(first_bad(call) == Destination::past_limit, eaddrnotavail); }
+
+Decision check_overlap(const Call& call) {
+  for (std::size_t i = 0; i < call.segments.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      // As the kernel compares: an empty segment inside another one overlaps it, on its border it does not.
+      const CallSegment &a = call.segments[i], &b = call.segments[j];
+      if (call.end(a) > b.mem && a.mem < call.end(b)) return Answer{-1, einval};
+    }
+  }
+  return std::nullopt;
+}
+
+Decision check_bufsz(const Call& call) {
+  return refuse_if(
+      std::any_of(call.segments.begin(), call.segments.end(), [](const auto& s) { return s.bufsz > s.memsz; }), einval);
+}
+
+Decision check_half_of_ram(const Call& call) {
+  const std::uint64_t most = call.situation->ram_pages / 2;
+  if (call.situation->ram_pages == 0) return std::nullopt;
+  std::uint64_t total = 0;
+  for (const CallSegment& segment : call.segments) {
+    const std::uint64_t pages = segment.memsz / call.situation->page_size;  // aligned, as the rules before made sure
+    if (pages > most) return Answer{-1, einval};
+    total += pages;
+  }
+  return refuse_if(total > most, einval);
+}
+
+Decision check_crash_range(const Call& call) {
+  if (!call.crash()) return std::nullopt;
+  const bool outside = std::any_of(call.segments.begin(), call.segments.end(), [&](const CallSegment& segment) {
+    // Unsigned as in the kernel: an empty segment at 0 ends at the top of the address space.
+    return segment.mem < call.crash_first() || call.end(segment) - 1 > call.crash_last();
+  });
+  return refuse_if(outside, eaddrnotavail);
+}
+
+Decision check_empty_at_zero(const Call& call) {
+  const bool there =
+      std::any_of(call.segments.begin(), call.segments.end(), [](const auto& s) { return s.mem == 0 && s.memsz == 0; });
+  return refuse_if(!call.crash() && call.since(6, 8) && there, enomem);
+}
+
+/// The kernel's first-fit search for `size` bytes between the segments of a crash image: the last byte of the hole.
+std::optional<std::uint64_t> find_hole(const Call& call, std::uint64_t from, std::uint64_t size) {
+  auto up = [&](std::uint64_t value) { return (value + size - 1) & ~(size - 1); };
+  for (std::uint64_t start = up(from); start + size - 1 <= call.crash_last();) {
+    auto hit = std::find_if(call.segments.begin(), call.segments.end(), [&](const CallSegment& segment) {
+      return start + size - 1 >= segment.mem && start <= call.end(segment) - 1;
+    });
+    if (hit == call.segments.end()) return start + size - 1;
+    start = up(call.end(*hit) - 1);
+  }
+  return std::nullopt;
+}
+
+Decision check_control_pages(const Call& call) {
+  if (!call.crash()) return std::nullopt;
+  // get_order() rounds up to whole pages, a power of two of them.
+  const std::uint64_t size = std::max(call.constants->control_bytes, call.situation->page_size);
+  const auto control = find_hole(call, call.crash_first(), size);
+  // One more page holds the copy of vmcoreinfo; x86_64's page tables take some between the two.
+  const bool room = control && find_hole(call, *control, call.situation->page_size);
+  return refuse_if(!room, enomem);
+}
+
+Decision check_buffers(const Call& call) {
+  return refuse_if(std::any_of(call.segments.begin(), call.segments.end(),
+                               [](const CallSegment& segment) { return segment.bufsz > 0 && faults(segment.buf); }),
+                   efault);
+}
+
+Decision accept(const Call&) { return Answer{0, 0}; }
+
+struct Row {
+  Rule rule;
+  Decision (*check)(const Call&);
+  bool after_drop = false;  ///< the crash slot has been emptied when this rule is reached
+};
+
+constexpr Row table[] = {
+    {{"configured", "the kernel is built with CONFIG_KEXEC", "kernel/sys_ni.c", "boot a kernel with CONFIG_KEXEC=y"},
+     check_configured},
+    {{"capability", "the caller has CAP_SYS_BOOT in the initial user namespace; also to unload",
+      "kernel/kexec.c: kexec_load_check", "call as root outside of containers"},
+     check_capability},
+    {{"load_disabled", "the sysctl kernel.kexec_load_disabled is 0; it cannot be set back",
+      "kernel/kexec.c: kexec_load_check", "boot again without setting the sysctl"},
+     check_load_disabled},
+    {{"load_limit",
+      "the sysctl kernel.kexec_load_limit_reboot, or _panic with KEXEC_ON_CRASH, is not used up (since 6.3)",
+      "kernel/kexec_core.c: kexec_load_permitted", "boot again; failed calls and unloads count too"},
+     check_load_limit},
+    {{"lockdown", "the kernel is not locked down", "kernel/kexec.c: kexec_load_check (LOCKDOWN_KEXEC)",
+      "use kexec_file_load with a signed kernel, or boot without lockdown"},
+     check_lockdown},
+    {{"flags", "the low 16 bits of the flags hold known flags only", "kernel/kexec.c: kexec_load_check (KEXEC_FLAGS)",
+      "leave out flags that are newer than the kernel; KEXEC_PRESERVE_CONTEXT needs CONFIG_KEXEC_JUMP"},
+     check_flags},
+    {{"count", "there are at most 16 segments", "kernel/kexec.c: kexec_load_check (KEXEC_SEGMENT_MAX)",
+      "merge segments"},
+     check_count},
+    {{"arch", "the architecture in the flags is KEXEC_ARCH_DEFAULT or the kernel's own",
+      "kernel/kexec.c: SYSCALL_DEFINE4(kexec_load)", "load an image for the running kernel's architecture"},
+     check_arch},
+    {{"compat_arch", "a 32-bit caller names an architecture, whichever",
+      "kernel/kexec.c: COMPAT_SYSCALL_DEFINE4(kexec_load)", "put a KEXEC_ARCH constant into the flags"},
+     check_compat_arch},
+    {{"array", "the segments array can be read", "kernel/kexec.c: SYSCALL_DEFINE4(kexec_load), memdup_array_user",
+      "pass a pointer to as many segments as nr_segments says"},
+     check_array},
+    {{"compat_array",
+      "the segments array of a 32-bit caller can be read; else the bytes not copied are returned, as a positive value",
+      "kernel/kexec.c: COMPAT_SYSCALL_DEFINE4(kexec_load)", "pass a pointer to as many segments as nr_segments says"},
+     check_compat_array},
+    {{"lock", "no other kexec call, crash or access to kexec_crash_size is going on",
+      "kernel/kexec.c: do_kexec_load (kexec_trylock)", "call again when the other is done"},
+     check_lock},
+    {{"unload", "a call without segments empties the slot", "kernel/kexec.c: do_kexec_load", ""}, check_unload},
+    {{"crash_entry", "the entry of a crash image lies inside the reservation (its last byte included)",
+      "kernel/kexec.c: kimage_alloc_init", "reserve memory with crashkernel=, and enter the image inside it"},
+     check_crash_entry,
+     true},
+    {{"wrap", "mem + memsz does not wrap", "kernel/kexec_core.c: sanity_check_segment_list",
+      "end below the top of the address space"},
+     check_wrap,
+     true},
+    {{"alignment", "segments start and end at pages", "kernel/kexec_core.c: sanity_check_segment_list",
+      "align mem and memsz to the page size"},
+     check_alignment,
+     true},
+    {{"limit", "segments end below the highest destination address",
+      "kernel/kexec_core.c: sanity_check_segment_list (KEXEC_DESTINATION_MEMORY_LIMIT)", "place the segment in RAM"},
+     check_limit,
+     true},
+    {{"overlap", "segments do not overlap", "kernel/kexec_core.c: sanity_check_segment_list",
+      "move the segments apart; they may touch"},
+     check_overlap,
+     true},
+    {{"bufsz", "bufsz is not larger than memsz", "kernel/kexec_core.c: sanity_check_segment_list",
+      "make memsz at least bufsz, rounded up to a page"},
+     check_bufsz,
+     true},
+    {{"half_of_ram", "no segment, nor all together, has more than half of all RAM pages",
+      "kernel/kexec_core.c: sanity_check_segment_list", "load less, or give the machine more RAM"},
+     check_half_of_ram,
+     true},
+    {{"crash_range", "segments of a crash image lie inside the reservation",
+      "kernel/kexec_core.c: sanity_check_segment_list", "place them in \"Crash kernel\" of /proc/iomem"},
+     check_crash_range,
+     true},
+    {{"empty_at_zero", "no empty segment lies at address 0 (since 6.8: it makes every page a destination)",
+      "kernel/kexec_core.c: kimage_is_destination_range", "leave the empty segment out"},
+     check_empty_at_zero,
+     true},
+    {{"control_pages", "the reservation has room for the control pages and a copy of vmcoreinfo beside the segments",
+      "kernel/kexec_core.c: kimage_alloc_crash_control_pages, kimage_crash_copy_vmcoreinfo",
+      "leave 64 KiB of the reservation free"},
+     check_control_pages,
+     true},
+    {{"buffer", "buffers can be read, bufsz bytes each",
+      "kernel/kexec_core.c: kimage_load_normal_segment, kimage_load_crash_segment", "pass a pointer to bufsz bytes"},
+     check_buffers,
+     true},
+    {{"accepted", "a call that breaks no rule loads the image", "kernel/kexec.c: do_kexec_load", ""}, accept, true},
+};
+
+/// The state after the call: a crash image is gone as soon as its successor is looked at, a normal one stays until
+/// then.
+void settle(Prediction& out, const Call& call, const Row& row) {
+  out.loaded = call.situation->loaded;
+  out.crash_loaded = call.situation->crash_loaded;
+  bool& slot = call.crash() ? out.crash_loaded : out.loaded;
+  if (row.check == accept) {
+    slot = true;
+  } else if (row.check == check_unload || (call.crash() && row.after_drop)) {
+    slot = false;
+  }
+}
+
+}  // namespace
+
+Prediction predict(const Situation& situation, const Plan& plan, const scenario::Credentials& as, bool compat) {
+  const Call call = make_call(situation, plan, as, compat);
+  Prediction out;
+  for (const Row& row : table) {
+    const Decision decision = row.check(call);
+    if (!decision) continue;
+    out.value = decision->value;
+    out.error = decision->error;
+    out.rule = &row.rule;
+    settle(out, call, row);
+    break;
+  }
+  return out;
+}
+
+std::vector<const Rule*> rules() {
+  std::vector<const Rule*> out;
+  for (const Row& row : table) out.push_back(&row.rule);
+  return out;
+}
+
+const Rule* find_rule(std::string_view name) {
+  for (const Row& row : table) {
+    if (row.rule.name == name) return &row.rule;
+  }
+  return nullptr;
+}
+
+std::optional<std::uint64_t> ram_pages_from_meminfo(std::string_view text, std::uint64_t page_size) {
+  constexpr std::string_view key = "MemTotal:";
+  const std::size_t at = text.starts_with(key) ? 0 : text.find("\nMemTotal:");
+  if (at == std::string_view::npos || page_size == 0) return std::nullopt;
+  std::string_view rest = text.substr(text.find(':', at) + 1);
+  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+  std::uint64_t kib = 0;
+  auto [end, code] = std::from_chars(rest.data(), rest.data() + rest.size(), kib);
+  if (code != std::errc() || kib > (~std::uint64_t{0} >> 10)) return std::nullopt;
+  return kib * 1024 / page_size;
+}
+
+}  // namespace kexlab::model

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// Exit codes, signals, and the choice of targets, kernels and cases.
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
+
+#include "harness/cli/command.h"
+#include "harness/images/images.h"
+#include "harness/targets/target.h"
+#include "harness/yaml/yaml.h"
+
+namespace kexlab::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::stop_source& stop_source() {
+  static std::stop_source source;
+  return source;
+}
+
+// Signals are taken by a thread of its own, so that asking everything to stop may take locks.
+void wait_for_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  for (int count = 0;; ++count) {
+    int number = 0;
+    if (sigwait(&set, &number) != 0) continue;
+    if (count > 0) _exit(harness_failed);
+    std::fputs("\nkexlab: stopping; results so far are kept (once more to stop at once)\n", stderr);
+    stop_source().request_stop();
+  }
+}
+
+bool is_file(const std::string& name) {
+  std::error_code ignored;
+  return fs::is_regular_file(name, ignored);
+}
+
+const images::CatalogueRow* find_row(const std::string& target, const std::function<bool(const images::CatalogueRow&)>& fits) {
+  for (const auto& row : images::catalogue()) {
+    if (row.target == target && fits(row)) return &row;
+  }
+  return nullptr;
+}
+
+Result<images::Kernel> get(const Target& target, const std::string& name, engine::Bus& bus) {
+  if (is_file(name)) return images::user_kernel(name, &target);
+  if (name.find('/') != std::string::npos) {
+    return fail(Errc::not_found, "use kernel " + name, "there is no such file", "give a kernel image, or a name that `kexlab images` lists");
+  }
+  return images::get_kernel(target, name, [&](std::string_view what, double fraction) {
+    bus.publish(engine::Progressed{std::string(what), fraction});
+  });
+}
+
+/// The targets a run is about: the named ones, the image's own, or all that have a kernel in the catalogue.
+Result<std::vector<const Target*>> choose_targets(const Choice& choice) {
+  std::vector<const Target*> chosen;
+  for (const auto& name : choice.targets) {
+    auto target = require_target(name);
+    if (!target) return tl::unexpected(target.error());
+    chosen.push_back(*target);
+  }
+  if (!chosen.empty()) return chosen;
+  if (is_file(choice.kernel)) {
+    auto kernel = images::user_kernel(choice.kernel, nullptr);
+    if (!kernel) return tl::unexpected(kernel.error());
+    auto target = require_target(kernel->target);
+    if (!target) return tl::unexpected(target.error());
+    return std::vector<const Target*>{*target};
+  }
+  for (const auto& target : all_targets()) {
+    const auto fits = [&](const images::CatalogueRow& row) { return choice.kernel.empty() ? row.is_default : row.name == choice.kernel; };
+    if (find_row(target.name, fits) != nullptr) chosen.push_back(&target);
+  }
+  if (chosen.empty()) return fail(Errc::not_found, "use kernel " + choice.kernel, "the catalogue has no kernel of that name", "`kexlab images` lists them");
+  return chosen;
+}
+
+/// The cases that any of the patterns selects, in their order; a pattern that selects none is a mistake.
+Result<std::vector<scenario::Case>> select(std::vector<scenario::Case> cases, const std::vector<std::string>& patterns) {
+  if (patterns.empty()) return cases;
+  std::vector<std::string> known;
+  for (const auto& one : cases) known.push_back(one.scenario);
+  for (const auto& pattern : patterns) {
+    const bool any = std::any_of(cases.begin(), cases.end(), [&](const auto& one) { return scenario::matches(one, pattern); });
+    if (!any) return fail(Errc::invalid_argument, "choose cases '" + pattern + "'", "no scenario has that name, tag or pattern", yaml::suggestion(pattern, known));
+  }
+  std::erase_if(cases, [&](const auto& one) {
+    return std::none_of(patterns.begin(), patterns.end(), [&](const auto& pattern) { return scenario::matches(one, pattern); });
+  });
+  return cases;
+}
+
+/// The second kernel: what was asked for; else the catalogue's next for its own kernels; a kernel that the user brought
+/// starts itself, so that only what the user brought is judged.
+std::string next_name(const Target& target, const Choice& choice) {
+  if (!choice.next.empty()) return choice.next;
+  if (is_file(choice.kernel)) return choice.kernel;
+  const auto* row = find_row(target.name, [](const images::CatalogueRow& candidate) { return candidate.is_next; });
+  return row != nullptr ? row->name : choice.kernel;
+}
+
+}  // namespace
+
+int tell(const Error& error) {
+  std::fprintf(stderr, "kexlab: %s\n", error.str().c_str());
+  switch (error.code) {
+    case Errc::invalid_argument:
+    case Errc::truncated:
+    case Errc::corrupt:
+    case Errc::unsupported:
+    case Errc::wrong_arch:
+      return usage;
+    default:
+      return harness_failed;
+  }
+}
+
+std::stop_token stop_token() { return stop_source().get_token(); }
+
+void watch_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  // Output into a closed pipe (`kexlab list | head`) is an error of write(2), not a death.
+  signal(SIGPIPE, SIG_IGN);
+  std::thread(wait_for_signals).detach();
+}
+
+void add_choice(CLI::App& app, Choice& choice) {
+  app.add_option("--target", choice.targets, "Target(s); default: every target that has a kernel")->delimiter(',');
+  app.add_option("--kernel", choice.kernel, "Kernel under test: an image (bzImage, Image, vmlinux) or a catalogue name");
+  app.add_option("--next", choice.next, "Kernel that it starts: an image or a catalogue name; default: the catalogue's, or an image given by --kernel itself");
+}
+
+Result<std::vector<engine::Bench>> make_benches(const Choice& choice, vm::Backend& backend, engine::Bus& bus) {
+  auto targets = choose_targets(choice);
+  if (!targets) return tl::unexpected(targets.error());
+  std::vector<engine::Bench> benches;
+  benches.reserve(targets->size());  // payloads point into the benches
+  for (const Target* target : *targets) {
+    engine::Bench& bench = benches.emplace_back();
+    bench.target = target;
+    const auto* row = find_row(target->name, [](const images::CatalogueRow& candidate) { return candidate.is_default; });
+    const std::string name = choice.kernel.empty() && row != nullptr ? row->name : choice.kernel;
+    auto self = get(*target, name, bus);
+    if (!self) return tl::unexpected(self.error());
+    bench.self = std::move(*self);
+    auto next = get(*target, next_name(*target, choice), bus);
+    if (!next) return tl::unexpected(next.error());
+    bench.next = std::move(*next);
+    auto version = backend.version(*target);
+    if (!version) return tl::unexpected(version.error());
+    bench.vm_version = std::move(*version);
+    bench.accelerator = vm::choose_accelerator(*target);
+    if (!bench.accelerator.why.empty()) bus.notice(engine::Notice::Level::info, target->name + ": " + bench.accelerator.why);
+    if (auto status = engine::prepare(bench); !status) return tl::unexpected(status.error());
+  }
+  return benches;
+}
+
+Result<fs::path> scenario_folder() {
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+  const char* chosen = std::getenv("KEXLAB_SCENARIOS");
+  for (const fs::path& candidate : {chosen != nullptr ? fs::path(chosen) : fs::path(), program / "scenarios", program / "../share/kexlab/scenarios"}) {
+    if (!candidate.empty() && fs::is_directory(candidate, ignored)) return candidate;
+  }
+  return fail(Errc::not_found, "find the scenarios", "there is no folder 'scenarios' beside the program",
+              "set KEXLAB_SCENARIOS, or name scenario files on the command line");
+}
+
+Result<std::vector<scenario::Case>> choose_cases(const std::vector<std::string>& wanted) {
+  std::vector<std::string> files, patterns;
+  for (const auto& word : wanted) {
+    const bool path = word.ends_with(".yaml") || word.ends_with(".yml") || (word.find('/') != std::string::npos && fs::is_directory(word));
+    (path ? files : patterns).push_back(word);
+  }
+  if (files.empty()) {
+    auto folder = scenario_folder();
+    if (!folder) return tl::unexpected(folder.error());
+    files.push_back(folder->string());
+  }
+  auto scenarios = scenario::read_scenarios(files);
+  if (!scenarios) return tl::unexpected(scenarios.error());
+  std::vector<scenario::Case> cases;
+  for (const auto& one : *scenarios) {
+    auto expanded = scenario::expand(one);
+    if (!expanded) return tl::unexpected(expanded.error());
+    cases.insert(cases.end(), std::make_move_iterator(expanded->begin()), std::make_move_iterator(expanded->end()));
+  }
+  return select(std::move(cases), patterns);
+}
+
+}  // namespace kexlab::cli

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// The way of a case: its steps in turn, and how each thing that can happen becomes an outcome.
+#include "harness/engine/case_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <random>
+
+#include "harness/engine/errno_text.h"
+
+namespace kexlab::engine {
+namespace {
+
+std::string make_nonce() {
+  std::random_device source;
+  std::string nonce;
+  for (int i = 0; i < 4; ++i) nonce += fmt::format("{:08x}", source());
+  return nonce;
+}
+
+bool loads_a_kernel(const scenario::Step& step) {
+  if (auto* load = std::get_if<scenario::LoadStep>(&step.action)) return !load->kernel.empty();
+  return std::holds_alternative<scenario::FileLoadStep>(step.action);
+}
+
+std::string kernel_of(const scenario::Step& step) {
+  if (auto* load = std::get_if<scenario::LoadStep>(&step.action)) return load->kernel;
+  if (auto* load = std::get_if<scenario::FileLoadStep>(&step.action)) return load->kernel;
+  return {};
+}
+
+}  // namespace
+
+Cargo cargo_of(const scenario::Case& what) {
+  Cargo cargo;
+  for (const auto& step : what.steps) {
+    if (!loads_a_kernel(step)) continue;
+    cargo.self |= kernel_of(step) == "self";
+    cargo.next |= kernel_of(step) == "next";
+  }
+  return cargo;
+}
+
+CaseRunner::CaseRunner(const Stage& stage, const scenario::Case& what, Session& session)
+    : stage_(stage), case_(what), session_(session), started_(Clock::now()), deadline_(started_ + what.deadline),
+      nonce_(make_nonce()), hello_(stage.hello) {
+  result_.id = what.id;
+  result_.scenario = what.scenario;
+  result_.about = what.about;
+  result_.target = stage.target->name;
+  result_.kernel = stage.self->name;
+  result_.parameters = what.parameters;
+}
+
+double CaseRunner::elapsed() const { return std::chrono::duration<double>(Clock::now() - started_).count(); }
+
+// A request to a living agent takes milliseconds; 20 s leave room for hundreds of MiB to be copied under emulation.
+CaseRunner::Clock::time_point CaseRunner::soon() const { return std::min(deadline_, Clock::now() + std::chrono::seconds(20)); }
+
+CaseResult CaseRunner::run() {
+  result_.outcome = Outcome::passed;
+  for (const auto& what : case_.steps) {
+    StepRecord record;
+    const auto begun = Clock::now();
+    Verdict verdict = step(what, record);
+    record.seconds = std::chrono::duration<double>(Clock::now() - begun).count();
+    record.good = verdict.outcome == Outcome::passed;
+    result_.steps.push_back(std::move(record));
+    if (verdict.last) break;
+    if (verdict.outcome == Outcome::passed) continue;
+    result_.outcome = verdict.outcome;
+    result_.reason = std::move(verdict.reason);
+    result_.rule = std::move(verdict.rule);
+    result_.where = fmt::format("{}:{}", what.where.file, what.where.line);
+    result_.console_tail = session_.console().str();
+    break;
+  }
+  result_.seconds = elapsed();
+  return std::move(result_);
+}
+
+Verdict CaseRunner::step(const scenario::Step& what, StepRecord& record) {
+  return std::visit([&](const auto& action) { return on(action, record); }, what.action);
+}
+
+// An error of a conversation is the guest's fault where the guest ended or went silent, else the harness's.
+Verdict CaseRunner::from_error(const Error& error) const {
+  switch (error.code) {
+    case Errc::guest_died:
+      return {session_.ended() && session_.ended()->why == vm::Ended::Why::vm_died ? Outcome::error : Outcome::failed,
+              "the guest ended while it was to answer: " + error.str(), {}};
+    case Errc::timeout:
+      return {Outcome::timeout, "the guest stopped answering: " + error.str(), {}};
+    default:
+      return {Outcome::error, error.str(), {}};
+  }
+}
+
+Result<wire::Message> CaseRunner::ask(wire::Message request) { return session_.call(std::move(request), soon()); }
+
+Verdict CaseRunner::judge_call(const scenario::Expectation& expect, const wire::Message& answer,
+                               const std::optional<model::Prediction>& predicted, StepRecord& record) {
+  const auto value = static_cast<long>(static_cast<std::int64_t>(answer.number("value").value_or(0)));
+  const int error = static_cast<int>(answer.number("errno").value_or(0));
+  long want_value = expect.kind == scenario::Expectation::Kind::value ? expect.value : 0;
+  int want_error = expect.kind == scenario::Expectation::Kind::error ? expect.error : 0;
+  std::string rule;
+  std::string explained;
+  if (predicted && predicted->rule != nullptr) {
+    rule = predicted->rule->name;
+    explained = fmt::format(" — rule '{}': {} ({})", rule, predicted->rule->text, predicted->rule->source);
+  }
+  if (expect.kind == scenario::Expectation::Kind::model && predicted) {
+    want_value = predicted->value;
+    want_error = predicted->error;
+  }
+  if (want_error != 0) want_value = -1;
+  auto phrase = [](long v, int e) { return e != 0 ? errno_name(e) : v == 0 ? std::string("ok") : fmt::format("value {}", v); };
+  record.observed = phrase(value, error);
+  record.expected = phrase(want_value, want_error);
+  if (value == want_value && error == want_error) return {};
+  return {Outcome::failed,
+          fmt::format("{}: the kernel answered {}, expected {}{}", record.what, record.observed, record.expected, explained), rule};
+}
+
+void CaseRunner::note_loaded(const Plan& plan, bool crash) {
+  auto& slot = crash ? crash_ : normal_;
+  dirty_ = true;
+  if (plan.count() == 0) {
+    slot.reset();
+  } else {
+    slot = std::move(candidate_);
+  }
+  candidate_.reset();
+}
+
+}  // namespace kexlab::engine

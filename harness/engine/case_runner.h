@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs one case on one ready guest: each step in turn, its evidence recorded, the first step that goes wrong decides.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "harness/engine/event.h"
+#include "harness/engine/payload.h"
+#include "harness/engine/session.h"
+#include "harness/model/model.h"
+#include "harness/scenario/scenario.h"
+#include "harness/witness/report.h"
+
+namespace kexlab::engine {
+
+/// What a step came to. `outcome` passed: go on.
+struct Verdict {
+  Outcome outcome = Outcome::passed;
+  std::string reason;
+  std::string rule;
+  bool last = false;  ///< passed, and the steps that follow have no object
+};
+
+/// What every case on a guest shares.
+struct Stage {
+  const Target* target = nullptr;          ///< not null, like all pointers here
+  const images::Kernel* self = nullptr;    ///< the kernel under test
+  const images::Kernel* next = nullptr;    ///< the kernel it is to start; may be the same
+  const Payload* payload = nullptr;
+  Bytes witness;                           ///< the target's witness image; empty where it has none
+  Cargo cargo;                             ///< what the guest carries
+  Hello hello;                             ///< of the first kernel
+};
+
+class CaseRunner {
+ public:
+  CaseRunner(const Stage& stage, const scenario::Case& what, Session& session);
+
+  /// Runs all steps. Never throws; whatever happens becomes the result's outcome.
+  CaseResult run();
+  /// True where the guest is no longer as it was before: something was loaded, written, or switched to.
+  [[nodiscard]] bool dirty() const { return dirty_; }
+
+ private:
+  using Clock = vm::Clock;
+
+  /// What one of the two slots holds.
+  struct Loaded {
+    Plan plan;
+    std::optional<NextInitrd> initrd;
+    std::string cmdline;
+    std::string kernel;  ///< "self", "next"; empty for explicit segments
+    std::optional<witness::WitnessTable> witness;  ///< what the witness among the segments was told
+  };
+
+  Verdict step(const scenario::Step& step, StepRecord& record);
+  Verdict on(const scenario::LoadStep& load, StepRecord& record);
+  Verdict on(const scenario::UnloadStep& unload, StepRecord& record);
+  Verdict on(const scenario::FileLoadStep& load, StepRecord& record);
+  Verdict on(const scenario::StateStep& state, StepRecord& record);
+  Verdict on(const scenario::SwitchStep& change, StepRecord& record);
+  Verdict on(const scenario::RebootStep& reboot, StepRecord& record);
+  Verdict on(const scenario::CheckStep& check, StepRecord& record);
+  Verdict on(const scenario::VmcoreStep& vmcore, StepRecord& record);
+  Verdict on(const scenario::ReadStep& read, StepRecord& record);
+  Verdict on(const scenario::WriteStep& write, StepRecord& record);
+  Verdict on(const scenario::HoldStep& hold, StepRecord& record);
+  Verdict on(const scenario::ReleaseStep& release, StepRecord& record);
+
+  // plans (plan_steps.cpp)
+  Result<Plan> plan_of(const scenario::LoadStep& load);
+  Result<Plan> plan_kernel_load(const scenario::LoadStep& load);
+  Result<Plan> plan_segments(const scenario::LoadStep& load);
+  [[nodiscard]] Result<std::uint64_t> first_place(bool crash) const;
+  Status add_segments(const scenario::LoadStep& load, Plan& plan);
+  Status add_witness(Plan& plan);
+  std::optional<std::uint64_t> lookup(std::string_view base) const;
+  Result<std::uint64_t> value_of(const scenario::Expression& expression) const;
+
+  // what the running kernel is (machine_facts.cpp)
+  Result<const Machine*> machine();
+  Result<model::Situation> situation();
+  Result<Bytes> read_file(const std::string& path, std::uint64_t most);
+  Result<Bytes> read_at(const std::string& path, std::uint64_t offset, std::uint64_t size);
+  Verdict check_notes(ByteView head, std::uint64_t offset, std::uint64_t size);
+  Result<wire::Message> ask(wire::Message request);
+
+  // judging
+  Verdict judge_call(const scenario::Expectation& expect, const wire::Message& answer,
+                     const std::optional<model::Prediction>& predicted, StepRecord& record);
+  void note_loaded(const Plan& plan, bool crash);
+  Verdict from_error(const Error& error) const;
+  Verdict silent(const Error& error, const Plan* plan);
+  Verdict land_on_witness(const Loaded& loaded, StepRecord& record);
+  Verdict land_on_kernel(const Plan& plan, StepRecord& record);
+  void note_switch(const std::string& where, const std::optional<std::uint64_t>& counter);
+  Verdict expect_power_off();
+  std::string where_is_it(const Plan* plan);
+  [[nodiscard]] Clock::time_point soon() const;
+  [[nodiscard]] double elapsed() const;
+
+
+  const Stage& stage_;
+  const scenario::Case& case_;
+  Session& session_;
+  Clock::time_point started_, deadline_, switched_;
+  std::string nonce_;
+  CaseResult result_;
+  std::optional<Machine> machine_;
+  Hello hello_;                         ///< of the kernel that runs now
+  std::optional<Loaded> normal_, crash_;
+  std::optional<Loaded> running_;       ///< what the kernel that runs now was started from
+  std::optional<Loaded> candidate_;     ///< what the last plan_of made
+  std::optional<Range> previous_;       ///< the segment laid last, for "previous end"
+  Bytes marker_;                        ///< known memory of the first kernel: see the agent's `marker`
+  std::vector<std::uint64_t> marker_pages_;
+  std::uint64_t ram_pages_ = 0;         ///< totalram_pages() of the running kernel, from MemTotal
+  Machine crashed_machine_;             ///< facts of the kernel that crashed, for /proc/vmcore
+  Hello crashed_hello_;
+  bool la57_ = false;                   ///< x86_64: five-level paging
+  bool lock_held_ = false;
+  bool started_by_crash_ = false;       ///< the running kernel is a crash kernel
+  bool dirty_ = false;
+};
+
+/// Steps that load again behind a switch need the kernels in the second kernel too.
+Cargo cargo_of(const scenario::Case& what);
+
+}  // namespace kexlab::engine

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The last words of a guest, bounded and made printable.
+#include "harness/engine/console.h"
+
+#include <fmt/format.h>
+
+namespace kexlab::engine {
+
+std::string printable(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size());
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n' || c == '\t' || (byte >= 0x20 && byte < 0x7f)) {
+      out.push_back(c);
+    } else if (c != '\r') {
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+    }
+  }
+  return out;
+}
+
+void ConsoleTail::feed(std::string_view bytes) {
+  seen_ += bytes.size();
+  for (const char c : bytes) {
+    if (c == '\n') {
+      finish_line();
+    } else if (line_.size() < max_line) {
+      line_.push_back(c);
+    } else {
+      cut_ = true;
+    }
+  }
+}
+
+void ConsoleTail::finish_line() {
+  if (cut_) line_ += " …";
+  cut_ = false;
+  if (line_.find_first_not_of("\r \t") != std::string::npos) {
+    lines_.push_back(std::move(line_));
+    if (lines_.size() > max_lines) lines_.pop_front();
+  }
+  line_.clear();
+}
+
+void ConsoleTail::mark(std::string_view text) {
+  finish_line();
+  lines_.emplace_back(text);
+  if (lines_.size() > max_lines) lines_.pop_front();
+}
+
+void ConsoleTail::clear() { *this = ConsoleTail(); }
+
+std::string ConsoleTail::str() const {
+  std::string out;
+  for (const auto& line : lines_) {
+    // The mark of a cut line is ours, the rest is the guest's.
+    const bool cut = line.ends_with(" …");
+    out += printable(cut ? std::string_view(line).substr(0, line.size() - 4) : std::string_view(line));
+    out += cut ? " ...\n" : "\n";
+  }
+  if (!line_.empty()) out += printable(line_) + "\n";
+  return out;
+}
+
+bool ConsoleTail::said(std::string_view text) const {
+  for (const auto& line : lines_) {
+    if (line.find(text) != std::string::npos) return true;
+  }
+  return line_.find(text) != std::string::npos;
+}
+
+}  // namespace kexlab::engine

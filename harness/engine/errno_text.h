@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names of errno numbers, from the scenarios' own table of words.
+#pragma once
+
+#include <string>
+
+#include "harness/scenario/words.h"
+
+namespace kexlab::engine {
+
+/// "EINVAL", or "errno 999" for a number without a name.
+inline std::string errno_name(int number) {
+  for (const auto& [name, value] : scenario::errno_words()) {
+    if (value == number) return name;
+  }
+  return "errno " + std::to_string(number);
+}
+
+}  // namespace kexlab::engine

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Initrds laid together from parts: a base with the agent, the cargo, and a few bytes of the case's own.
+#include "harness/engine/payload.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "harness/images/images.h"
+#include "harness/images/digest.h"
+#include "harness/images/file.h"
+
+namespace kexlab::engine {
+namespace {
+
+constexpr const char* ballast_source = "ballast";
+
+std::string relative(const char* path) { return std::string(path).substr(1); }
+
+images::LayoutEntry file_entry(std::string path, Bytes bytes) { return {.path = std::move(path), .mode = 0100644, .content = std::move(bytes)}; }
+images::LayoutEntry file_entry(std::string path, std::string source, std::uint64_t size) {
+  return {.path = std::move(path), .mode = 0100644, .content = images::FileRef{std::move(source), size}};
+}
+
+}  // namespace
+
+std::uint32_t ballast_seed(const std::string& nonce) {
+  std::uint32_t seed = 0;
+  std::from_chars(nonce.data(), nonce.data() + std::min<std::size_t>(8, nonce.size()), seed, 16);
+  return seed | 1;
+}
+
+Result<Payload> Payload::make(const Target& target, const images::Kernel& self, const images::Kernel& next) {
+  auto agent = images::guest_binary(target, "agent");
+  if (!agent) return tl::unexpected(agent.error());
+  auto base = images::base_initramfs(target, *agent, self.modules);
+  if (!base) return tl::unexpected(base.error());
+  auto init = images::read_file(*agent);
+  if (!init) return tl::unexpected(init.error());
+  Payload payload;
+  payload.base_ = std::move(*base);
+  payload.base_sha256_ = images::sha256(payload.base_);
+  payload.base_manifest_["init"] = images::sha256(*init);
+  payload.self_ = &self;
+  payload.next_ = &next;
+  payload.self_sha256_ = images::sha256(self.image.bytes);
+  payload.next_sha256_ = images::sha256(next.image.bytes);
+  return payload;
+}
+
+Result<Bytes> Payload::first_initramfs(const Cargo& cargo) const {
+  std::vector<images::Entry> entries;
+  entries.push_back({.path = relative(base_in_guest), .content = base_});
+  if (cargo.self) entries.push_back({.path = relative(self_in_guest), .content = self_->image.bytes});
+  if (cargo.next) entries.push_back({.path = relative(next_in_guest), .content = next_->image.bytes});
+  auto goods = images::make_cpio(entries);
+  if (!goods) return goods;
+  Bytes all = base_;
+  all.insert(all.end(), goods->begin(), goods->end());
+  return all;
+}
+
+Result<NextInitrd> Payload::next_initrd(const std::string& nonce, unsigned generation, const Cargo& cargo, std::uint64_t ballast) const {
+  std::vector<images::LayoutEntry> entries;
+  NextInitrd made;
+  made.manifest = base_manifest_;
+  const std::string number = std::to_string(generation);
+  entries.push_back(file_entry("kexlab/nonce", to_bytes(as_bytes(nonce))));
+  entries.push_back(file_entry("kexlab/generation", to_bytes(as_bytes(number))));
+  made.manifest["kexlab/nonce"] = images::sha256(as_bytes(nonce));
+  made.manifest["kexlab/generation"] = images::sha256(as_bytes(number));
+  if (cargo.self || cargo.next) {
+    entries.push_back(file_entry(relative(base_in_guest), base_in_guest, base_.size()));
+    made.manifest[relative(base_in_guest)] = base_sha256_;
+  }
+  if (cargo.self) {
+    entries.push_back(file_entry(relative(self_in_guest), self_in_guest, self_->image.bytes.size()));
+    made.manifest[relative(self_in_guest)] = self_sha256_;
+  }
+  if (cargo.next) {
+    entries.push_back(file_entry(relative(next_in_guest), next_in_guest, next_->image.bytes.size()));
+    made.manifest[relative(next_in_guest)] = next_sha256_;
+  }
+  Bytes pattern(ballast);
+  fill_pattern(ballast_seed(nonce), 0, pattern);
+  entries.push_back(file_entry("kexlab/ballast", ballast_source, ballast));
+  made.manifest["kexlab/ballast"] = images::sha256(pattern);
+  made.source.pieces.push_back(Piece::of_source(base_in_guest, 0, base_.size()));
+  auto layout = images::cpio_layout(entries);
+  if (!layout) return tl::unexpected(layout.error());
+  for (auto& part : *layout) {
+    if (auto* bytes = std::get_if<Bytes>(&part)) {
+      made.source.pieces.push_back(Piece::of(std::move(*bytes)));
+    } else {
+      const auto& file = std::get<images::FileRef>(part);
+      made.source.pieces.push_back(file.source == ballast_source ? Piece::of_pattern(ballast_seed(nonce), file.size)
+                                                                 : Piece::of_source(file.source, 0, file.size));
+    }
+  }
+  return made;
+}
+
+}  // namespace kexlab::engine

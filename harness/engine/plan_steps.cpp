@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a scenario's load step to the plan that is shown, checked, predicted, sent and executed.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/engine/case_runner.h"
+#include "harness/witness/image.h"
+#include "kexlab/fast_digest.h"
+
+namespace kexlab::engine {
+namespace {
+
+// Room for the witness and its stack; its image is a few KiB.
+constexpr std::uint64_t ballast_of_second_kernel = std::uint64_t{2} << 20;
+constexpr std::uint64_t ballast_of_crash_kernel = std::uint64_t{256} << 10;
+
+std::uint64_t up(std::uint64_t value, std::uint64_t page) { return (value + page - 1) & ~(page - 1); }
+
+Range largest(const RangeSet& set) {
+  Range best;
+  for (const auto& range : set.ranges()) {
+    if (range.size() > best.size()) best = range;
+  }
+  return best;
+}
+
+Bytes pattern_of(const Segment& segment) {
+  Bytes bytes(segment.bufsz);
+  std::uint64_t at = 0;
+  for (const auto& piece : segment.pieces) {
+    fill_pattern(piece.seed, 0, std::span(bytes).subspan(at, piece.size));
+    at += piece.size;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Result<Plan> CaseRunner::plan_of(const scenario::LoadStep& load) {
+  auto facts = machine();
+  if (!facts) return tl::unexpected(facts.error());
+  candidate_ = Loaded{};
+  auto plan = load.kernel.empty() ? plan_segments(load) : plan_kernel_load(load);
+  if (!plan) return plan;
+  plan->flags |= load.extra_flags | (load.crash ? kexec::on_crash : 0);
+  if (load.arch) plan->flags = (plan->flags & ~kexec::arch_mask) | *load.arch;
+  plan->nr_segments = load.nr_segments;
+  plan->array = load.array;
+  candidate_->plan = *plan;
+  candidate_->kernel = load.kernel;
+  return plan;
+}
+
+Result<Plan> CaseRunner::plan_kernel_load(const scenario::LoadStep& load) {
+  const bool self = load.kernel == "self";
+  const images::Kernel& kernel = self ? *stage_.self : *stage_.next;
+  LoadRequest request{.machine = &*machine_, .kernel = &kernel.image};
+  request.kernel_source = self ? self_in_guest : next_in_guest;
+  request.crash = load.crash;
+  request.digest = load.digest ? LoadRequest::Digest::fast : LoadRequest::Digest::none;
+  request.cmdline = "console=" + stage_.target->console;
+  for (const auto& word : stage_.target->cmdline) request.cmdline += " " + word.value;
+  request.cmdline += " kexlab.channel=" + stage_.target->channel.device + " kexlab.nonce=" + nonce_;
+  if (load.crash) request.cmdline += " nr_cpus=1";
+  if (!load.cmdline.empty()) request.cmdline += " " + load.cmdline;
+  if (load.initrd) {
+    auto initrd = stage_.payload->next_initrd(nonce_, static_cast<unsigned>(hello_.generation) + 1,
+                                              load.crash ? Cargo{} : stage_.cargo,
+                                              load.crash ? ballast_of_crash_kernel : ballast_of_second_kernel);
+    if (!initrd) return tl::unexpected(initrd.error());
+    request.initrd = initrd->source;
+    candidate_->initrd = std::move(*initrd);
+  }
+  candidate_->cmdline = request.cmdline;
+  return kexlab::plan_kernel(request);
+}
+
+std::optional<std::uint64_t> CaseRunner::lookup(std::string_view base) const {
+  const Arch* arch = find_arch(machine_->arch);
+  const RangeSet usable = arch != nullptr ? arch->usable(*machine_, false) : machine_->memory.ram();
+  const Range ram = largest(usable);
+  auto first = [&](std::string_view name) -> std::optional<Range> {
+    const auto found = machine_->memory.named(name);
+    if (found.empty()) return std::nullopt;
+    return *std::max_element(found.begin(), found.end(), [](auto& a, auto& b) { return a.size() < b.size(); });
+  };
+  auto edge = [](const std::optional<Range>& range, bool end) -> std::optional<std::uint64_t> {
+    if (!range) return std::nullopt;
+    return end ? range->end : range->start;
+  };
+  const auto page = machine_->page_size;
+  if (base == "page") return page;
+  // Rounded inwards, so that "ram" and "ram end" are page boundaries on every target.
+  if (base == "ram") return up(ram.start, page);
+  if (base == "ram end") return ram.end & ~(page - 1);
+  if (base == "ram size") return ram_pages_ * page;
+  if (base == "previous start") return edge(previous_, false);
+  if (base == "previous end") return edge(previous_, true);
+  if (base == "crash start") return edge(first("Crash kernel"), false);
+  if (base == "crash end") return edge(first("Crash kernel"), true);
+  if (base == "kernel start") return edge(first("Kernel code"), false);
+  if (base == "kernel end") return edge(first("Kernel code"), true);
+  if (base == "high") {
+    const auto hole = usable.find(std::uint64_t{16} << 20, page, Range{0, UINT64_MAX}, RangeSet::Prefer::high);
+    return edge(hole, false);
+  }
+  if (base == "witness") return stage_.target->witness_address;
+  return std::nullopt;
+}
+
+Result<std::uint64_t> CaseRunner::value_of(const scenario::Expression& expression) const {
+  return scenario::evaluate(expression, [this](std::string_view base) { return lookup(base); });
+}
+
+Result<std::uint64_t> CaseRunner::first_place(bool crash) const {
+  const char* base = crash ? "crash start" : "ram";
+  if (auto value = lookup(base)) return *value;
+  return fail(Errc::not_found, "place the first segment", fmt::format("this machine has no '{}'", base), "give the segment an address with `at`");
+}
+
+Status CaseRunner::add_segments(const scenario::LoadStep& load, Plan& plan) {
+  previous_.reset();
+  for (std::size_t i = 0; i < load.segments.size(); ++i) {
+    const auto& spec = load.segments[i];
+    auto memsz = value_of(spec.size);
+    auto bufsz = spec.data ? value_of(*spec.data) : memsz;
+    auto at = spec.at ? value_of(*spec.at) : previous_ ? Result<std::uint64_t>(previous_->end) : first_place(load.crash);
+    for (auto* value : {&memsz, &bufsz, &at}) {
+      if (!*value) return tl::unexpected(value->error());
+    }
+    Segment segment{.name = spec.name.empty() ? fmt::format("segment {}", i + 1) : spec.name};
+    segment.mem = *at;
+    segment.memsz = *memsz;
+    segment.bufsz = *bufsz;
+    segment.buf = spec.buf;
+    // A buffer that the kernel never gets to read (a size beyond reason) needs no bytes behind it.
+    constexpr std::uint64_t most = std::uint64_t{1} << 30;
+    segment.pieces = {Piece::of_pattern(spec.pattern != 0 ? spec.pattern : static_cast<std::uint32_t>(i + 1), std::min(*bufsz, most))};
+    previous_ = Range{*at, *at + *memsz};  // may wrap on purpose; only its edges are used
+    plan.segments.push_back(std::move(segment));
+  }
+  return {};
+}
+
+Status CaseRunner::add_witness(Plan& plan) {
+  const auto page = machine_->page_size;
+  const std::uint64_t size = up(stage_.witness.size(), page);
+  const bool crash = (plan.flags & kexec::on_crash) != 0;
+  RangeSet free = find_arch(machine_->arch)->usable(*machine_, crash);
+  witness::WitnessTable table;
+  table.nonce = nonce_;
+  for (const auto& segment : plan.segments) {
+    if (auto range = Range::sized(segment.mem, segment.memsz)) free.remove(*range);
+    if (segment.memsz == 0) continue;
+    table.entries.push_back({segment.mem, segment.bufsz, segment.memsz, fast_digest(pattern_of(segment)), segment.name});
+  }
+  const Range wish{stage_.target->witness_address, stage_.target->witness_address + size};
+  const auto place = !crash && free.contains(wish) ? std::optional(wish) : free.find(size, page, Range{0, UINT64_MAX}, RangeSet::Prefer::high);
+  if (!place) return fail(Errc::no_space, "place the witness", fmt::format("no free {} bytes beside the scenario's segments", size));
+  table.base = place->start;
+  auto image = witness::make_witness(stage_.witness, table);
+  if (!image) return tl::unexpected(image.error());
+  Segment segment{.name = "witness", .pieces = {Piece::of(std::move(*image))}};
+  segment.bufsz = segment.pieces.front().bytes.size();
+  segment.mem = place->start;
+  segment.memsz = size;
+  plan.entry = place->start;
+  plan.segments.push_back(std::move(segment));
+  candidate_->witness = std::move(table);
+  return {};
+}
+
+Result<Plan> CaseRunner::plan_segments(const scenario::LoadStep& load) {
+  const Arch* arch = find_arch(stage_.target->name);
+  if (arch == nullptr) return fail(Errc::unsupported, "plan segments", "no boot protocol for " + stage_.target->name);
+  Plan plan{.arch = stage_.target->name, .flags = arch->kexec_arch | (load.crash ? kexec::on_crash : 0)};
+  if (auto status = add_segments(load, plan); !status) return tl::unexpected(status.error());
+  if (!plan.segments.empty()) plan.entry = plan.segments.front().mem;
+  if (load.witness) {
+    if (stage_.witness.empty()) return fail(Errc::unsupported, "land on the witness", "there is no witness for " + stage_.target->name);
+    if (auto status = add_witness(plan); !status) return tl::unexpected(status.error());
+  }
+  if (std::find(load.order.begin(), load.order.end(), "reverse") != load.order.end()) {
+    std::reverse(plan.segments.begin(), plan.segments.end());
+  }
+  if (load.entry) {
+    auto entry = value_of(*load.entry);
+    if (!entry) return tl::unexpected(entry.error());
+    plan.entry = *entry;
+  }
+  return plan;
+}
+
+}  // namespace kexlab::engine

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scheduler: workers that keep a guest for as long as there are cases of its shape.
+#include "harness/engine/run.h"
+
+#include <fmt/format.h>
+#include <sys/sysinfo.h>
+
+#include <algorithm>
+#include <charconv>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+namespace kexlab::engine {
+namespace {
+
+// QEMU's own memory beside the guest's: code cache of the translator and buffers, as seen with QEMU 7.2 under TCG.
+constexpr std::uint64_t overhead_mib = 160;
+
+std::pair<unsigned, unsigned> numbers_of(std::string_view version) {
+  unsigned major = 0, minor = 0;
+  const auto first = std::from_chars(version.data(), version.data() + version.size(), major);
+  if (first.ptr < version.data() + version.size() && *first.ptr == '.') std::from_chars(first.ptr + 1, version.data() + version.size(), minor);
+  return {major, minor};
+}
+
+std::uint64_t free_memory_mib() {
+  struct sysinfo info {};
+  if (sysinfo(&info) != 0) return 1024;
+  return (static_cast<std::uint64_t>(info.freeram) + info.bufferram) * info.mem_unit >> 20;
+}
+
+void count(Tally& tally, Outcome outcome) {
+  switch (outcome) {
+    case Outcome::passed: ++tally.passed; break;
+    case Outcome::failed: ++tally.failed; break;
+    case Outcome::error: ++tally.error; break;
+    case Outcome::timeout: ++tally.timeout; break;
+    case Outcome::skipped: ++tally.skipped; break;
+  }
+}
+
+CaseResult blank(const Job& job, Outcome outcome, std::string reason) {
+  CaseResult result;
+  result.id = job.what->id;
+  result.scenario = job.what->scenario;
+  result.about = job.what->about;
+  result.target = job.bench->target->name;
+  result.kernel = job.bench->self.name;
+  result.parameters = job.what->parameters;
+  result.outcome = outcome;
+  result.reason = std::move(reason);
+  return result;
+}
+
+}  // namespace
+
+std::string Job::key() const { return what->id + "@" + bench->target->name + "/" + bench->self.name; }
+std::string key_of(const CaseResult& result) { return result.id + "@" + result.target + "/" + result.kernel; }
+
+std::vector<Job> make_jobs(const std::vector<scenario::Case>& cases, const std::vector<Bench>& benches) {
+  std::vector<Job> jobs;
+  for (const auto& bench : benches) {
+    for (const auto& what : cases) {
+      const bool applies = what.targets.empty() || std::find(what.targets.begin(), what.targets.end(), bench.target->name) != what.targets.end();
+      if (applies) jobs.push_back({&what, &bench});
+    }
+  }
+  return jobs;
+}
+
+std::string why_skip(const scenario::Case& what, const Bench& bench) {
+  const images::Kernel& kernel = bench.self;
+  auto option = [&](const std::string& name) {
+    const auto at = kernel.config.find("CONFIG_" + name);
+    return at != kernel.config.end() && at->second != "n";
+  };
+  if (kernel.config_known) {
+    if (!option("KEXEC")) return fmt::format("kernel {} is built without CONFIG_KEXEC, says its own configuration", kernel.name);
+    for (const auto& need : what.needs) {
+      if (!option(need)) return fmt::format("kernel {} is built without CONFIG_{}, says its own configuration", kernel.name, need);
+    }
+  }
+  for (const auto& feature : what.features) {
+    if (const Limitation* limit = bench.target->limit(feature)) return fmt::format("{}: {} ({})", feature, limit->cause, limit->source);
+    if (feature == "witness" && bench.witness.empty()) return "there is no witness for " + bench.target->name;
+  }
+  const auto version = numbers_of(kernel.release);
+  if (what.since && version < numbers_of(*what.since)) return fmt::format("only since Linux {}, this is {}", *what.since, kernel.release);
+  if (what.until && version >= numbers_of(*what.until)) return fmt::format("only until Linux {}, this is {}", *what.until, kernel.release);
+  return {};
+}
+
+/// What the workers share. Everything below `mutex` is guarded by it.
+struct Runner::Queue {
+  std::mutex mutex;
+  std::condition_variable memory_freed;
+  std::map<std::string, std::vector<const Job*>> by_shape;  ///< waiting cases, last first
+  std::map<const void*, std::uint64_t> memory;              ///< MiB in use, by worker
+  std::map<const void*, std::uint64_t> peak;                ///< KiB, by worker
+  std::uint64_t budget_mib = 0;
+  RunFinished summary;
+
+  /// The next case, of the given shape where there still is one, else of the shape with most left.
+  const Job* take(const std::string& wanted) {
+    const std::lock_guard lock(mutex);
+    auto best = by_shape.find(wanted);
+    if (best == by_shape.end() || best->second.empty()) {
+      best = std::max_element(by_shape.begin(), by_shape.end(), [](auto& a, auto& b) { return a.second.size() < b.second.size(); });
+      if (best == by_shape.end() || best->second.empty()) return nullptr;
+    }
+    const Job* job = best->second.back();
+    best->second.pop_back();
+    return job;
+  }
+
+  /// Waits until `mib` more fit into the budget; a guest larger than the budget runs alone.
+  void reserve(const void* worker, std::uint64_t mib) {
+    std::unique_lock lock(mutex);
+    memory.erase(worker);
+    memory_freed.notify_all();
+    memory_freed.wait(lock, [&] {
+      std::uint64_t used = 0;
+      for (const auto& [other, size] : memory) used += size;
+      return used == 0 || used + mib <= budget_mib;
+    });
+    memory[worker] = mib;
+  }
+  void release(const void* worker) {
+    const std::lock_guard lock(mutex);
+    memory.erase(worker);
+    memory_freed.notify_all();
+  }
+  void saw_memory(const void* worker, std::uint64_t kib) {
+    const std::lock_guard lock(mutex);
+    peak[worker] = std::max(peak[worker], kib);
+    std::uint64_t sum = 0;
+    for (const auto& [other, size] : peak) sum += size;
+    summary.peak_memory_kib = std::max(summary.peak_memory_kib, sum);
+  }
+};
+
+void Runner::finish(Queue& queue, CaseResult result) {
+  result.reproduce = fmt::format("{} '{}' --target {}", options_.command, result.id, result.target);
+  {
+    const std::lock_guard lock(queue.mutex);
+    count(queue.summary.by_target[result.target], result.outcome);
+    count(queue.summary.total, result.outcome);
+  }
+  bus_.publish(CaseFinished{std::move(result)});
+}
+
+void Runner::run_one(Queue& queue, const Job& job, std::unique_ptr<ReadyGuest>& guest, std::stop_token stop) {
+  const Shape shape = shape_of(*job.bench, *job.what);
+  bus_.publish(CaseStarted{job.what->id, job.bench->target->name, job.bench->self.name});
+  if (!guest || !(guest->shape() == shape)) {
+    guest.reset();
+    queue.reserve(&guest, shape.memory_mib + overhead_mib);
+    guest = std::make_unique<ReadyGuest>(backend_, bus_, shape, options_.lab, stop);
+  }
+  if (auto ready = guest->make_ready(); !ready) {
+    if (ready.error().code == Errc::cancelled) return;
+    const bool kernel_spoke = guest->console().find("Linux version") != std::string::npos;
+    const bool silent = ready.error().code == Errc::timeout || ready.error().code == Errc::guest_died;
+    auto result = blank(job, silent && kernel_spoke ? Outcome::failed : Outcome::error,
+                        "the kernel under test did not come up: " + ready.error().str());
+    result.console_tail = guest->console();
+    guest->discard();
+    return finish(queue, std::move(result));
+  }
+  scenario::Case scaled = *job.what;
+  scaled.deadline = std::chrono::seconds(static_cast<long>(static_cast<double>(scaled.deadline.count()) * options_.lab.deadline_scale + 0.5));
+  CaseRunner runner(guest->stage(), scaled, guest->session());
+  CaseResult result = runner.run();
+  queue.saw_memory(&guest, guest->peak_memory_kib());
+  const bool lost = guest->session().ended() && guest->session().ended()->gone;
+  if (runner.dirty() || result.outcome != Outcome::passed) guest->spoil();
+  if (lost) guest->discard();
+  if (stop.stop_requested() && result.outcome == Outcome::error) return;
+  finish(queue, std::move(result));
+}
+
+void Runner::work(Queue& queue, std::stop_token stop) {
+  std::unique_ptr<ReadyGuest> guest;
+  while (!stop.stop_requested()) {
+    const Job* job = queue.take(guest ? guest->shape().str() : std::string());
+    if (job == nullptr) break;
+    run_one(queue, *job, guest, stop);
+  }
+  guest.reset();
+  queue.release(&guest);
+}
+
+RunFinished Runner::run(const std::vector<Job>& jobs, std::stop_token stop) {
+  const auto begun = vm::Clock::now();
+  Queue queue;
+  queue.budget_mib = options_.memory_mib != 0 ? options_.memory_mib : free_memory_mib() * 3 / 4;
+  std::set<std::string> done;
+  for (const auto& result : options_.earlier) {
+    done.insert(key_of(result));
+    count(queue.summary.by_target[result.target], result.outcome);
+    count(queue.summary.total, result.outcome);
+  }
+  std::size_t waiting = 0;
+  for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) {
+    if (done.contains(job->key())) continue;
+    if (auto why = why_skip(*job->what, *job->bench); !why.empty()) {
+      finish(queue, blank(*job, Outcome::skipped, std::move(why)));
+      continue;
+    }
+    queue.by_shape[shape_of(*job->bench, *job->what).str()].push_back(&*job);
+    ++waiting;
+  }
+  {
+    std::vector<std::jthread> workers;
+    for (std::size_t i = 0; i < std::min<std::size_t>(options_.jobs, waiting); ++i) workers.emplace_back([&] { work(queue, stop); });
+  }
+  queue.summary.seconds = std::chrono::duration<double>(vm::Clock::now() - begun).count();
+  queue.summary.interrupted = stop.stop_requested();
+  return queue.summary;
+}
+
+}  // namespace kexlab::engine

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Steps that look: what the kernel shows of kexec, files, and whether the kernel that runs is the one that was started.
+#include <fmt/format.h>
+
+#include <sstream>
+
+#include "harness/engine/case_runner.h"
+#include "harness/engine/errno_text.h"
+
+namespace kexlab::engine {
+namespace {
+
+// Files that a scenario reads are small; this keeps a broken guest from filling the host's memory.
+constexpr std::uint64_t most_read = 1 << 20;
+
+std::string yes_no(const std::optional<std::uint64_t>& value) { return value ? std::to_string(*value) : "absent"; }
+
+Manifest parse_manifest(std::string_view text) {
+  Manifest manifest;
+  std::istringstream lines{std::string(text)};
+  std::string digest, size, path;
+  while (lines >> digest >> size && std::getline(lines >> std::ws, path)) {
+    manifest[path.starts_with('/') ? path.substr(1) : path] = digest;
+  }
+  return manifest;
+}
+
+std::string shorten(std::string_view text) {
+  return text.size() <= 200 ? printable(text) : printable(text.substr(0, 200)) + "...";
+}
+
+}  // namespace
+
+Verdict CaseRunner::on(const scenario::StateStep& state, StepRecord& record) {
+  record.what = "state in sysfs";
+  auto answer = ask(wire::Message{.op = "state"});
+  if (!answer) return from_error(answer.error());
+  std::string wrong;
+  auto check = [&](const char* name, std::optional<std::uint64_t> want) {
+    if (!want) return;
+    const auto found = answer->number(name);
+    record.observed += fmt::format("{}{}={}", record.observed.empty() ? "" : " ", name, yes_no(found));
+    record.expected += fmt::format("{}{}={}", record.expected.empty() ? "" : " ", name, *want);
+    if (found != want) wrong += fmt::format("{}{} is {}, expected {}", wrong.empty() ? "" : "; ", name, yes_no(found), *want);
+  };
+  auto flag = [](const std::optional<bool>& value) { return value ? std::optional<std::uint64_t>(*value ? 1 : 0) : std::nullopt; };
+  check("loaded", flag(state.loaded));
+  check("crash_loaded", flag(state.crash_loaded));
+  check("load_disabled", flag(state.load_disabled));
+  if (state.crash_size) {
+    if (auto facts = machine(); !facts) return from_error(facts.error());
+    auto want = value_of(*state.crash_size);
+    if (!want) return from_error(want.error());
+    check("crash_size", *want);
+  }
+  if (wrong.empty()) return {};
+  return {Outcome::failed, "the kernel's state is not what the calls before should have left: " + wrong, {}};
+}
+
+Verdict CaseRunner::on(const scenario::ReadStep& read, StepRecord& record) {
+  record.what = "read " + read.path;
+  auto bytes = read_file(read.path, most_read);
+  if (!bytes) {
+    const bool answered = bytes.error().code == Errc::not_found || bytes.error().code == Errc::io;
+    if (!answered) return from_error(bytes.error());
+    record.observed = bytes.error().broke;
+    record.expected = read.expect.text;
+    if (read.expect.kind == scenario::Expectation::Kind::error && errno_name(read.expect.error) == record.observed) return {};
+    return {Outcome::failed, fmt::format("reading {} gave {}, expected {}", read.path, record.observed, record.expected), {}};
+  }
+  const std::string_view text = as_text(*bytes);
+  record.observed = shorten(text);
+  if (read.expect.kind == scenario::Expectation::Kind::error) {
+    record.expected = read.expect.text;
+    return {Outcome::failed, fmt::format("reading {} worked, expected {}", read.path, read.expect.text), {}};
+  }
+  if (read.equals && text != *read.equals) {
+    record.expected = "\"" + *read.equals + "\"";
+    return {Outcome::failed, fmt::format("{} holds \"{}\", expected \"{}\"", read.path, shorten(text), *read.equals), {}};
+  }
+  if (read.contains && text.find(*read.contains) == std::string_view::npos) {
+    record.expected = "... " + *read.contains + " ...";
+    return {Outcome::failed, fmt::format("{} does not contain \"{}\": \"{}\"", read.path, *read.contains, shorten(text)), {}};
+  }
+  return {};
+}
+
+Verdict CaseRunner::on(const scenario::WriteStep& write, StepRecord& record) {
+  record.what = fmt::format("write \"{}\" to {}", shorten(write.data), write.path);
+  dirty_ = true;
+  machine_.reset();  // a write may change what the kernel shows of its memory (kexec_crash_size)
+  wire::Message request{.op = "write"};
+  request.set("path", write.path).set("data", write.data);
+  auto answer = ask(std::move(request));
+  if (!answer) return from_error(answer.error());
+  const int error = static_cast<int>(answer->number("errno").value_or(0));
+  const int want = write.expect.kind == scenario::Expectation::Kind::error ? write.expect.error : 0;
+  record.observed = error == 0 ? "ok" : errno_name(error);
+  record.expected = write.expect.text;
+  if (error == want) return {};
+  return {Outcome::failed, fmt::format("{}: the kernel answered {}, expected {}", record.what, record.observed, record.expected), {}};
+}
+
+Verdict CaseRunner::on(const scenario::CheckStep& check, StepRecord& record) {
+  record.what = "facts of the running kernel";
+  auto bad = [&](std::string reason) { return Verdict{Outcome::failed, std::move(reason), {}}; };
+  if (check.generation && hello_.generation != *check.generation) {
+    return bad(fmt::format("this is the kernel of generation {}, expected {}", hello_.generation, *check.generation));
+  }
+  if (!check.release.empty()) {
+    const auto& kernel = check.release == "next" ? *stage_.next : *stage_.self;
+    record.observed = printable(hello_.release);
+    record.expected = kernel.release;
+    if (kernel.release.empty()) return {Outcome::error, "the release of kernel '" + kernel.name + "' cannot be read from its image", {}};
+    if (hello_.release != kernel.release) return bad(fmt::format("release {} runs, expected {}", printable(hello_.release), kernel.release));
+  }
+  if ((check.cmdline || check.initrd) && !running_) {
+    return {Outcome::error, "cmdline and initrd are checked after a switch, and there was none", {}};
+  }
+  if (check.cmdline && running_) {
+    const std::string& want = running_->cmdline;
+    // A crash kernel may get elfcorehdr= behind what was asked for; nothing else may be there.
+    const bool whole = hello_.cmdline == want;
+    const bool with_core_header = started_by_crash_ && hello_.cmdline.starts_with(want + " elfcorehdr=") &&
+                                  hello_.cmdline.find(' ', want.size() + 1) == std::string::npos;
+    if (!whole && !with_core_header) {
+      return bad(fmt::format("the command line did not arrive: \"{}\", sent \"{}\"", shorten(hello_.cmdline), want));
+    }
+  }
+  if (check.initrd && running_ && running_->initrd) {
+    auto request = wire::Message{.op = "manifest"};
+    request.set("path", "/");
+    auto answer = ask(std::move(request));
+    if (!answer) return from_error(answer.error());
+    const Manifest found = parse_manifest(answer->text("data").value_or(""));
+    const Manifest& want = running_->initrd->manifest;
+    for (const auto& [path, digest] : want) {
+      const auto at = found.find(path);
+      if (at == found.end()) return bad("the initrd did not arrive whole: " + path + " is missing");
+      if (at->second != digest) return bad(fmt::format("the initrd did not arrive intact: {} has SHA-256 {}, sent {}", path, printable(at->second), digest));
+    }
+    record.observed += fmt::format("{}{} files of the initrd intact", record.observed.empty() ? "" : ", ", want.size());
+  }
+  return {};
+}
+
+}  // namespace kexlab::engine

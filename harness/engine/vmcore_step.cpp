@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Is /proc/vmcore true? Its headers, the memory it covers, the notes, and known pages of the kernel that crashed.
+#include <elf.h>
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "harness/engine/case_runner.h"
+#include "harness/engine/errno_text.h"
+#include "kexlab/crash.h"
+
+namespace kexlab::engine {
+namespace {
+
+constexpr const char* vmcore = "/proc/vmcore";
+
+/// A PT_LOAD or PT_NOTE of the dump.
+struct Part {
+  std::uint32_t type = 0;
+  std::uint64_t offset = 0;
+  Range physical;
+};
+
+struct Dump {
+  std::vector<Part> parts;
+  [[nodiscard]] const Part* holds(std::uint64_t physical) const {
+    for (const auto& part : parts) {
+      if (part.type == PT_LOAD && part.physical.contains(physical)) return &part;
+    }
+    return nullptr;
+  }
+};
+
+Verdict bad(std::string reason) { return {Outcome::failed, "/proc/vmcore is not true: " + std::move(reason), {}}; }
+
+/// Program headers of an ELF64 dump of either byte order. Errors: corrupt.
+Result<Dump> parse_dump(ByteView head) {
+  const char* asked = "parse /proc/vmcore";
+  if (head.size() < sizeof(Elf64_Ehdr) || std::memcmp(head.data(), ELFMAG, SELFMAG) != 0) return fail(Errc::corrupt, asked, "it does not start with an ELF header");
+  if (std::to_integer<int>(head[EI_CLASS]) != ELFCLASS64) return fail(Errc::unsupported, asked, "it is no ELF64 file");
+  const auto order = std::to_integer<int>(head[EI_DATA]) == ELFDATA2MSB ? std::endian::big : std::endian::little;
+  if (*read_int<std::uint16_t>(head, offsetof(Elf64_Ehdr, e_type), order) != ET_CORE) return fail(Errc::corrupt, asked, "e_type is not ET_CORE");
+  const auto phoff = *read_int<std::uint64_t>(head, offsetof(Elf64_Ehdr, e_phoff), order);
+  const auto phnum = *read_int<std::uint16_t>(head, offsetof(Elf64_Ehdr, e_phnum), order);
+  Dump dump;
+  for (unsigned i = 0; i < phnum; ++i) {
+    const auto header = slice(head, phoff + i * sizeof(Elf64_Phdr), sizeof(Elf64_Phdr));
+    if (!header) return fail(Errc::truncated, asked, fmt::format("program header {} of {} lies behind the first {} bytes", i, phnum, head.size()));
+    const auto physical = Range::sized(*read_int<std::uint64_t>(*header, offsetof(Elf64_Phdr, p_paddr), order),
+                                       *read_int<std::uint64_t>(*header, offsetof(Elf64_Phdr, p_memsz), order));
+    if (!physical) return fail(Errc::corrupt, asked, fmt::format("program header {} passes the end of the address space", i));
+    dump.parts.push_back({*read_int<std::uint32_t>(*header, offsetof(Elf64_Phdr, p_type), order),
+                          *read_int<std::uint64_t>(*header, offsetof(Elf64_Phdr, p_offset), order), *physical});
+  }
+  return dump;
+}
+
+RangeSet covered(const Dump& dump) {
+  RangeSet set;
+  for (const auto& part : dump.parts) {
+    if (part.type == PT_LOAD) set.add(part.physical);
+  }
+  return set;
+}
+
+std::string missing_from(const RangeSet& have, const RangeSet& want) {
+  RangeSet rest = want;
+  for (const auto& range : have.ranges()) rest.remove(range);
+  std::string text;
+  for (const auto& range : rest.ranges()) text += (text.empty() ? "" : ", ") + range.str();
+  return text;
+}
+
+}  // namespace
+
+/// Part of a file at an offset, for files (like /proc/vmcore) that are larger than anything to be kept.
+Result<Bytes> CaseRunner::read_at(const std::string& path, std::uint64_t offset, std::uint64_t size) {
+  wire::Message request{.op = "read"};
+  request.set("path", path).set("offset", offset).set("max", size);
+  auto answer = ask(std::move(request));
+  if (!answer) return tl::unexpected(answer.error());
+  if (const auto error = answer->number("errno").value_or(0); error != 0) {
+    return fail(Errc::io, "read " + path + " in the guest", errno_name(static_cast<int>(error)));
+  }
+  return to_bytes(answer->bytes("data").value_or(ByteView{}));
+}
+
+Verdict CaseRunner::on(const scenario::VmcoreStep&, StepRecord& record) {
+  record.what = "/proc/vmcore of the crash kernel";
+  if (!started_by_crash_) return {Outcome::error, record.what + ": no crash came before this step", {}};
+  auto head = read_at(vmcore, 0, 64 << 10);
+  if (!head) return head.error().code == Errc::io ? bad(head.error().broke) : from_error(head.error());
+  auto dump = parse_dump(*head);
+  if (!dump) return bad(dump.error().broke);
+  const std::string missing = missing_from(covered(*dump), dumpable_ram(crashed_machine_));
+  if (!missing.empty()) return bad("memory of the crashed kernel is not in it: " + missing);
+  if (auto verdict = check_notes(*head, dump->parts.empty() ? 0 : dump->parts.front().offset,
+                                 dump->parts.empty() ? 0 : dump->parts.front().physical.size()); verdict.outcome != Outcome::passed) {
+    return verdict;
+  }
+  const auto page = crashed_machine_.page_size;
+  for (std::size_t i = 0; i < marker_pages_.size(); ++i) {
+    const Part* part = dump->holds(marker_pages_[i]);
+    if (part == nullptr) return bad(fmt::format("the page at 0x{:x} is in no PT_LOAD", marker_pages_[i]));
+    auto found = read_at(vmcore, part->offset + (marker_pages_[i] - part->physical.start), page);
+    if (!found) return from_error(found.error());
+    Bytes want(page);
+    fill_pattern(ballast_seed(nonce_), i * page, want);
+    if (*found != want) return bad(fmt::format("the page at 0x{:x} does not hold what the crashed kernel's memory held", marker_pages_[i]));
+  }
+  if (marker_pages_.empty()) return {Outcome::error, "the agent gave no physical addresses to look for in the dump", {}};
+  record.observed = fmt::format("{} parts, {} MiB, {} known pages found", dump->parts.size(), covered(*dump).total() >> 20, marker_pages_.size());
+  return {};
+}
+
+// vmcoreinfo names the kernel that crashed; a dump without it cannot be opened by any tool.
+Verdict CaseRunner::check_notes(ByteView head, std::uint64_t offset, std::uint64_t size) {
+  auto notes = offset + size <= head.size() ? Result<Bytes>(to_bytes(head.subspan(offset, size)))
+                                            : read_at(vmcore, offset, std::min<std::uint64_t>(size, 256 << 10));
+  if (!notes) return from_error(notes.error());
+  const std::string_view text = as_text(*notes);
+  if (text.find("VMCOREINFO") == std::string_view::npos) return bad("there is no VMCOREINFO note");
+  if (text.find("OSRELEASE=" + crashed_hello_.release) == std::string_view::npos) return bad("vmcoreinfo does not name the crashed kernel's release " + printable(crashed_hello_.release));
+  // NT_PRSTATUS of the CPU that crashed: name "CORE", written by crash_save_cpu.
+  if (text.find("CORE") == std::string_view::npos) return bad("there is no CPU state (NT_PRSTATUS) in its notes");
+  return {};
+}
+
+}  // namespace kexlab::engine

@@ -13,7 +13,6 @@ namespace kexlab {
 namespace {
 
 using text::cat;
-using text::hex;
 constexpr auto little = std::endian::little;
 
 constexpr std::uint64_t header_size = 64;

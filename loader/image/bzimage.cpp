@@ -14,7 +14,6 @@ namespace kexlab {
 namespace {
 
 using text::cat;
-using text::hex;
 constexpr auto little = std::endian::little;
 
 constexpr std::uint16_t oldest_protocol = 0x204;  // below it, syssize is 16 bits and says nothing of a bzImage's size

@@ -10,7 +10,6 @@ namespace kexlab {
 namespace {
 
 using text::cat;
-using text::hex;
 
 enum : std::uint16_t { et_rel = 1, et_exec = 2, et_dyn = 3, et_core = 4 };
 enum : std::uint32_t { pt_load = 1, pt_interp = 3, pt_note = 4, pt_tls = 7 };

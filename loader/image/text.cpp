@@ -2,17 +2,7 @@
 // Small pieces of text for the image parsers' messages.
 #include "loader/image/text.h"
 
-#include <array>
-#include <charconv>
-#include <cstdio>
-
 namespace kexlab::text {
-
-std::string hex(std::uint64_t value) {
-  std::array<char, 16> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr;
-  return "0x" + std::string(digits.data(), end);
-}
 
 std::string protocol(std::uint16_t version) {
   const unsigned minor = version & 0xff;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "kexlab/bytes.h"
+#include "kexlab/text.h"
 
 namespace kexlab::text {
 
@@ -20,9 +21,6 @@ std::string cat(const auto&... parts) {
   ((all += piece(parts)), ...);
   return all;
 }
-
-/// "0x20f".
-std::string hex(std::uint64_t value);
 
 /// "2.15" for 0x020f, as Documentation/x86/boot.rst writes protocol versions.
 std::string protocol(std::uint16_t version);

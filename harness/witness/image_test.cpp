@@ -86,6 +86,15 @@ const Refusal refusals[] = {
     {"truncated", [](Bytes& image, WitnessTable&) { image.resize(5000); }, Errc::corrupt, "the image has 5000"},
     {"too much constant", [](Bytes& image, WitnessTable&) { write_int(image, at + 12, std::uint32_t{8200}, little); },
      Errc::corrupt, "8200 of them constant"},
+    {"not whole pages",
+     [](Bytes& image, WitnessTable&) {
+       image.resize(8200);
+       write_int(image, at + 16, std::uint32_t{8200}, little);
+     },
+     Errc::corrupt, "the header says 8200 bytes"},
+    {"constant part not whole words",
+     [](Bytes& image, WitnessTable&) { write_int(image, at + 12, std::uint32_t{4100}, little); }, Errc::corrupt,
+     "4100 of them constant"},
     {"header not constant", [](Bytes& image, WitnessTable&) { write_int(image, at + 12, std::uint32_t{512}, little); },
      Errc::corrupt, "512 of them constant"},
     {"short nonce", [](Bytes&, WitnessTable& table) { table.nonce.pop_back(); }, Errc::invalid_argument, "nonce"},

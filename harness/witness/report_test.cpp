@@ -174,6 +174,14 @@ TEST(WitnessReport, RefusesWhatIsNotInTheGrammar) {
   }
 }
 
+TEST(WitnessReport, RefusesARecordThatIsTooLongHoweverGood) {
+  auto report = report_of(first(1));
+  std::string record = "regs";
+  for (int i = 100; record.size() <= 512; ++i) record += " register" + std::to_string(i) + "=0x1111111111111111";
+  EXPECT_FALSE(report.take(as_bytes(record)));
+  EXPECT_TRUE(report.take(as_bytes(record.substr(0, record.rfind(' ')))));
+}
+
 TEST(WitnessReport, TakesNoEndOfRegisters) {
   auto report = report_of(first(1));
   for (int i = 0; i < 1000; ++i) (void)report.take(as_bytes("regs r" + std::to_string(i) + "=0x1"));

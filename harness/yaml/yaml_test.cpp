@@ -2,6 +2,7 @@
 // Reading maps key by key, and the words for every mistake.
 #include "harness/yaml/yaml.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -136,11 +137,7 @@ TEST(Yaml, SurvivesNestingThatWouldOverflowAStack) {
 
 TEST(Yaml, CountsAliasesInFull) {
   std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
-  for (int i = 1; i < 20; ++i) {
-    const std::string last = "*a" + std::to_string(i - 1);
-    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + last + "," + last + "," + last + "," + last +
-            "]\n";
-  }
+  for (int i = 1; i < 20; ++i) bomb += fmt::format("a{0}: &a{0} [*a{1}, *a{1}, *a{1}, *a{1}]\n", i, i - 1);
   const auto root = parse(bomb, "m.yaml");
   ASSERT_FALSE(root);
   EXPECT_EQ(root.error().code, Errc::no_space);

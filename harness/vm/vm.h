@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -29,12 +30,15 @@ struct GuestSpec {
   const Target* target = nullptr;  ///< not null
   std::filesystem::path kernel;
   std::filesystem::path initrd;
-  std::string cmdline;             ///< whole command line, console included
+  std::string cmdline;  ///< whole command line, console included
   unsigned memory_mib = 512;
   unsigned cpus = 1;
   Accelerator accelerator = Accelerator::tcg;
-  bool count_instructions = false; ///< -icount shift=0,sleep=off with a fixed seed and clock: runs repeat exactly
-  std::filesystem::path workdir;   ///< for this guest alone: sockets, snapshot disk, QEMU's log; made by the backend
+  bool count_instructions = false;  ///< -icount shift=0,sleep=off with a fixed seed and clock: runs repeat exactly
+  std::filesystem::path workdir;    ///< for this guest alone, made by the backend; snapshots lie here, without names
+  /// A file that Guest::save_to_file made of an equal spec: the machine goes on from there instead of booting. Several
+  /// guests can start from one file at a time. Empty: boot.
+  std::filesystem::path restore_from;
 };
 
 /// Bytes that the guest wrote.
@@ -42,7 +46,8 @@ struct Output {
   enum class Stream { console, channel } stream;
   std::string bytes;
 };
-/// The guest stopped by itself; the machine is still there (snapshots can be restored) unless `gone`.
+/// The guest stopped by itself; the machine is still there to be looked at unless `gone`. Snapshots can be restored in
+/// either case.
 struct Ended {
   enum class Why { powered_off, reset, panicked, vm_died } why;
   bool gone = false;
@@ -66,15 +71,25 @@ class Guest {
   Guest& operator=(const Guest&) = delete;
   virtual ~Guest() = default;
 
-  /// Queues bytes for the channel. Error: guest_died.
+  /// Queues bytes for the channel; they travel while `next` waits. Errors: guest_died; no_space when more than 16 MiB
+  /// wait.
   virtual Status send(std::string_view bytes) = 0;
-  /// Waits for the next thing that happens. Returns DeadlinePassed at `deadline`, or error `cancelled` when `stop` is set.
+  /// Waits for the next thing that happens. Returns DeadlinePassed once `deadline` has passed, whatever is pending
+  /// (nothing of it is lost), or error `cancelled` when `stop` is set. Output comes in pieces of at most 64 KiB,
+  /// console and channel in turn where both have some. Ended comes after the last output, and again whenever it is
+  /// asked for.
   virtual Result<Happening> next(Clock::time_point deadline, std::stop_token stop = {}) = 0;
   [[nodiscard]] virtual bool can_snapshot() const = 0;
-  /// Saves the whole machine under `tag`. Error: unsupported, io (disk full), timeout.
+  /// Saves the whole machine under `tag` and lets it run on. Bytes that were sent but not yet read by the guest's UART
+  /// are not part of it. Errors: unsupported, guest_died (it has ended), io (disk full), timeout.
   virtual Status save(std::string_view tag) = 0;
-  /// Puts the whole machine back, whatever it is doing or how it ended, drops pending output, and lets it run.
+  /// Puts the whole machine back, whatever it is doing or how it ended, drops pending output and input, and lets it
+  /// run. Nothing that was written before is delivered afterwards. The process may be another one after it. Errors:
+  /// not_found (no such tag), unsupported, guest_died, timeout.
   virtual Status restore(std::string_view tag) = 0;
+  /// Saves the whole machine into a file for GuestSpec::restore_from, and lets it run on. The file appears whole or not
+  /// at all. Errors: as for save.
+  virtual Status save_to_file(const std::filesystem::path& path);
   /// Looks at the machine. Never waits longer than 2 s.
   virtual Result<Diagnosis> diagnose() = 0;
   /// Host process id, 0 where there is none. For tests and messages.
@@ -96,12 +111,27 @@ class Backend {
 /// QEMU as a child process. Lies in qemu/.
 std::unique_ptr<Backend> make_qemu_backend();
 
+/// A new empty folder under $TMPDIR or /tmp, removed with all it holds on destruction.
+class ScratchFolder {
+ public:
+  static Result<ScratchFolder> make();
+  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  ScratchFolder& operator=(ScratchFolder&&) = delete;
+  ~ScratchFolder();
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  explicit ScratchFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+};
+
 /// Which accelerator really runs guests of this target: KVM only after a probe guest answered within seconds.
 /// `why` says in one line why it is TCG where KVM might have been expected.
 struct AcceleratorChoice {
   Accelerator accelerator = Accelerator::tcg;
   std::string why;
 };
+/// Asked once for each target in a process; later answers are the same.
 AcceleratorChoice choose_accelerator(const Target& target);
 
 }  // namespace kexlab::vm

@@ -188,6 +188,12 @@ TEST_F(AgentOnThisHost, ManifestsRegularFilesSortedByPath) {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad 3 b\n");
 }
 
+// "/" is the folder that guests ask for; here /proc and /sys, other file systems, must be passed over.
+TEST_F(AgentOnThisHost, ListsTheRoot) {
+  const auto answer = client_.ask(request("list", "/"));
+  EXPECT_THAT(std::string(answer.text("names").value_or("")), HasSubstr("proc/"));
+}
+
 TEST_F(AgentOnThisHost, FloodsItsConsoleAndNotTheChannel) {
   EXPECT_EQ(error_of(client_.ask(request("flood").set("bytes", 100'001))), 0);
   EXPECT_EQ(client_.console().size(), 100'001u);

@@ -77,7 +77,11 @@ void read_file(Agent&, const Message& request, Message& answer) {
   Bytes data(static_cast<std::size_t>(max));
   const Filled filled = fill(fd.get(), offset, data);
   if (filled.error != 0) return failed(answer, filled.error, "read " + *path);
-  answer.set("data", ByteView(data).first(filled.size));
+  // Device trees and dumps are mostly zeros, and the channel may be a serial line: zeros at the end go as a number.
+  std::size_t kept = filled.size;
+  while (kept > 0 && data[kept - 1] == std::byte{0}) --kept;
+  answer.set("data", ByteView(data).first(kept));
+  if (kept < filled.size) answer.set("zeros", static_cast<std::uint64_t>(filled.size - kept));
   answer.set("size", static_cast<std::uint64_t>(status.st_size)).set("eof", filled.end);
 }
 
@@ -147,9 +151,9 @@ struct Entry {
   struct stat status;
 };
 
-// 0 or errno. Entries that vanish meanwhile are left out.
+// 0 or errno; an empty path is the root. Entries that vanish meanwhile are left out.
 int read_folder(const std::string& path, std::vector<Entry>& entries) {
-  DIR* folder = opendir(path.c_str());
+  DIR* folder = opendir(path.empty() ? "/" : path.c_str());
   if (folder == nullptr) return errno;
   while (const dirent* found = readdir(folder)) {
     const std::string_view name = found->d_name;

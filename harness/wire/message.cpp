@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "harness/wire/zero_runs.h"
+
 namespace kexlab::wire {
 namespace {
 
@@ -12,6 +14,7 @@ constexpr std::uint8_t number_type = 0;
 constexpr std::uint8_t bytes_type = 1;
 constexpr std::size_t part_header = 8;  // id u32, part u32
 constexpr std::size_t part_size = max_payload - part_header;
+constexpr std::size_t max_packed = max_message + zero_runs_overhead;
 
 class Writer {
  public:
@@ -191,7 +194,7 @@ bool fits(const Message& message) {
 
 std::string encode_message(const Message& message) {
   if (!fits(message)) return {};
-  const Bytes body = encode_body(message);
+  const Bytes body = pack_zero_runs(encode_body(message));
   const std::uint32_t id = crc32(body);
   std::string out;
   for (std::size_t at = 0, part = 0; at < body.size(); at += part_size, ++part) {
@@ -224,7 +227,7 @@ std::optional<Message> Assembler::take(const Frame& frame) {
   }
   if (phase_ == Phase::skipping) return std::nullopt;
   const ByteView piece = ByteView(frame.payload).subspan(part_header);
-  if (phase_ == Phase::idle || *part != next_part_ || piece.size() > max_message - partial_.size()) {
+  if (phase_ == Phase::idle || *part != next_part_ || piece.size() > max_packed - partial_.size()) {
     drop();
     return std::nullopt;
   }
@@ -234,7 +237,10 @@ std::optional<Message> Assembler::take(const Frame& frame) {
 }
 
 std::optional<Message> Assembler::finish() {
-  auto message = crc32(partial_) == message_id_ ? decode_body(partial_) : std::nullopt;
+  std::optional<Message> message;
+  if (crc32(partial_) == message_id_) {
+    if (const auto body = unpack_zero_runs(partial_, max_message)) message = decode_body(*body);
+  }
   if (!message) {
     drop();
     return std::nullopt;

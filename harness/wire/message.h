@@ -4,8 +4,10 @@
 // A message's body, all integers little-endian, strings preceded by their size:
 //   version u8 = 1 · op u8+bytes · sequence u32 · field count u8 · for each field: name u8+bytes · type u8 ·
 //   (type 0) number u64, or (type 1) u32+bytes
-// It travels as one or more frames, each payload: id u32 · part u32 (from 0) · piece of the body. The id is the body's
-// CRC-32, so that pieces of different messages never make a third one, and so that encoding needs no state.
+// It travels with its runs of zeros taken out (zero_runs.h), as one or more frames, each payload:
+//   id u32 · part u32 (from 0) · piece
+// The id is the CRC-32 of all pieces together, so that pieces of different messages never make a third one, and so
+// that encoding needs no state.
 #pragma once
 
 #include <concepts>

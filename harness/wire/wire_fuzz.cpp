@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "harness/wire/message.h"
+#include "harness/wire/zero_runs.h"
 
 namespace {
 
@@ -61,12 +62,11 @@ void check_parts(std::string_view input) {
   }
 }
 
-// The input as a message's body, with its right id.
-void check_body(std::string_view input) {
-  const auto id = crc32(kexlab::as_bytes(input));
+// The input as the packed or plain body of a message, with its right id.
+void check_body(kexlab::ByteView body) {
+  const auto id = crc32(body);
   kexlab::Bytes payload(8);
   kexlab::write_int<std::uint32_t>(payload, 0, id, std::endian::little);
-  const auto body = kexlab::as_bytes(input);
   payload.insert(payload.end(), body.begin(), body.end());
   Assembler assembler;
   if (const auto message = assembler.take({'M', payload})) check(*message);
@@ -79,6 +79,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   check_stream(input.substr(1), 1u + data[0] % 64);
   check_parts(input.substr(1));
-  check_body(input.substr(1));
+  const auto bytes = kexlab::as_bytes(input.substr(1));
+  const auto packed = pack_zero_runs(bytes);
+  require(packed.size() <= bytes.size() + zero_runs_overhead);
+  require(unpack_zero_runs(packed, bytes.size()) == kexlab::to_bytes(bytes));
+  check_body(bytes);
+  check_body(packed);
   return 0;
 }

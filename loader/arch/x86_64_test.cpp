@@ -242,6 +242,36 @@ TEST(X86Crash, LiesInTheReservationThatTheKernelChecks) {
   EXPECT_FALSE(ram.overlaps({0x100000000, 0x1ef000000})) << "the dead kernel's memory";
 }
 
+TEST(X86Crash, MapsTheKernelsTextWhereItsAddressIsKnown) {
+  Machine machine = samples::machine("x86_64-6.1-crash");
+  machine.kallsyms_text = 0xffffffffabe00000;
+  const Image kernel = bzimage();
+  LoadRequest request = samples::request(machine, kernel);
+  request.crash = true;
+  const auto plan = plan_kernel(request);
+  ASSERT_TRUE(plan.has_value()) << plan.error().str();
+  const Bytes header = inline_bytes(segment(*plan, "elfcorehdr"));
+  std::vector<std::uint64_t> physical;
+  for (std::uint64_t at = 64; at < header.size(); at += 56) {
+    if (little<std::uint64_t>(header, at + 16) == 0xffffffffabe00000)
+      physical.push_back(little<std::uint64_t>(header, at + 24));
+  }
+  const auto code = machine.memory.named("Kernel code");
+  ASSERT_EQ(code.size(), 1U);
+  EXPECT_EQ(physical, (std::vector<std::uint64_t>{code[0].start}));
+}
+
+TEST(X86Usable, OffersAPayloadNothingBelow1MibAndNothingOfAReservation) {
+  const Machine machine = samples::machine("x86_64-6.1-crash-high");
+  const RangeSet free = find_arch("x86_64")->usable(machine, false);
+  EXPECT_FALSE(free.overlaps({0, mib}));
+  EXPECT_FALSE(free.overlaps({0x7b000000, 0x7f000000}));
+  EXPECT_FALSE(free.overlaps({0x1ef000000, 0x1ff000000}));
+  EXPECT_TRUE(free.contains({mib, 0x7b000000}));
+  EXPECT_EQ(find_arch("x86_64")->usable(machine, true), RangeSet({{0x1ef000000, 0x1ff000000}}));
+  EXPECT_TRUE(find_arch("x86_64")->usable(samples::machine("x86_64-6.1-512m"), true).ranges().empty());
+}
+
 TEST(X86ZeroPage, TakesTheHeaderFromTheImageAndTheMachineFromTheRunningKernel) {
   Machine machine = samples::machine("x86_64-6.1-512m");
   for (std::size_t i = 0; i < machine.boot_params.size(); ++i) machine.boot_params[i] = std::byte{0xa5};

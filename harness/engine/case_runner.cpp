@@ -44,7 +44,7 @@ Cargo cargo_of(const scenario::Case& what) {
 
 CaseRunner::CaseRunner(const Stage& stage, const scenario::Case& what, Session& session)
     : stage_(stage), case_(what), session_(session), started_(Clock::now()), deadline_(started_ + what.deadline),
-      nonce_(make_nonce()), hello_(stage.hello) {
+      nonce_(make_nonce()), facts_(stage.facts), hello_(stage.hello) {
   result_.id = what.id;
   result_.scenario = what.scenario;
   result_.about = what.about;

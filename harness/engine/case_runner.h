@@ -8,6 +8,7 @@
 #include <string>
 
 #include "harness/engine/event.h"
+#include "harness/engine/facts.h"
 #include "harness/engine/payload.h"
 #include "harness/engine/session.h"
 #include "harness/model/model.h"
@@ -33,6 +34,7 @@ struct Stage {
   Bytes witness;                           ///< the target's witness image; empty where it has none
   Cargo cargo;                             ///< what the guest carries
   Hello hello;                             ///< of the first kernel
+  Facts facts;                             ///< likewise
 };
 
 class CaseRunner {
@@ -80,11 +82,9 @@ class CaseRunner {
   std::optional<std::uint64_t> lookup(std::string_view base) const;
   Result<std::uint64_t> value_of(const scenario::Expression& expression) const;
 
-  // what the running kernel is (machine_facts.cpp)
-  Result<const Machine*> machine();
+  // what the running kernel is (situation.cpp)
+  Result<const Facts*> facts();
   Result<model::Situation> situation();
-  Result<Bytes> read_file(const std::string& path, std::uint64_t most);
-  Result<Bytes> read_at(const std::string& path, std::uint64_t offset, std::uint64_t size);
   Verdict check_notes(ByteView head, std::uint64_t offset, std::uint64_t size);
   Result<wire::Message> ask(wire::Message request);
 
@@ -109,7 +109,7 @@ class CaseRunner {
   Clock::time_point started_, deadline_, switched_;
   std::string nonce_;
   CaseResult result_;
-  std::optional<Machine> machine_;
+  std::optional<Facts> facts_;          ///< of the kernel that runs now
   Hello hello_;                         ///< of the kernel that runs now
   std::optional<Loaded> normal_, crash_;
   std::optional<Loaded> running_;       ///< what the kernel that runs now was started from
@@ -117,10 +117,8 @@ class CaseRunner {
   std::optional<Range> previous_;       ///< the segment laid last, for "previous end"
   Bytes marker_;                        ///< known memory of the first kernel: see the agent's `marker`
   std::vector<std::uint64_t> marker_pages_;
-  std::uint64_t ram_pages_ = 0;         ///< totalram_pages() of the running kernel, from MemTotal
   Machine crashed_machine_;             ///< facts of the kernel that crashed, for /proc/vmcore
   Hello crashed_hello_;
-  bool la57_ = false;                   ///< x86_64: five-level paging
   bool lock_held_ = false;
   bool started_by_crash_ = false;       ///< the running kernel is a crash kernel
   bool dirty_ = false;

@@ -19,18 +19,28 @@ namespace fs = std::filesystem;
 
 // Seconds, before scaling. A Debian kernel needs 2 to 5 s to its first process under TCG on a 2-core host.
 constexpr double boot_deadline = 90;
+constexpr double facts_deadline = 60;
 constexpr double ping_deadline = 5;
 
-std::string to_json(const Hello& hello) {
-  nlohmann::json json{{"release", hello.release}, {"version", hello.version},       {"machine", hello.machine},
+std::string to_json(const Hello& hello, const Facts& facts) {
+  nlohmann::json json{{"facts", nlohmann::json::parse(save_facts(facts))},
+                      {"release", hello.release}, {"version", hello.version},       {"machine", hello.machine},
                       {"cmdline", hello.cmdline}, {"nonce", hello.nonce},           {"boot_id", hello.boot_id},
                       {"channel", hello.channel}, {"generation", hello.generation}, {"page_size", hello.page_size}};
   return json.dump();
 }
 
-std::optional<Hello> from_json(const std::string& text) {
+/// What is known of the guest in a snapshot.
+struct Known {
+  Hello hello;
+  Facts facts;
+};
+
+Result<Known> from_json(const std::string& text) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object()) return std::nullopt;
+  if (!json.is_object() || !json.contains("facts")) return fail(Errc::corrupt, "read what was kept of a guest", "it is no JSON object with facts");
+  auto facts = load_facts(json["facts"].dump());
+  if (!facts) return tl::unexpected(facts.error());
   Hello hello;
   hello.release = json.value("release", "");
   hello.version = json.value("version", "");
@@ -41,7 +51,7 @@ std::optional<Hello> from_json(const std::string& text) {
   hello.channel = json.value("channel", "");
   hello.generation = json.value("generation", std::uint64_t{0});
   hello.page_size = json.value("page_size", std::uint64_t{0});
-  return hello.page_size == 0 ? std::nullopt : std::optional(hello);
+  return Known{std::move(hello), std::move(*facts)};
 }
 
 // Two workers may make the same file at once; each writes its own and the last rename wins with the same bytes.
@@ -93,7 +103,7 @@ Shape shape_of(const Bench& bench, const scenario::Case& what) {
 ReadyGuest::ReadyGuest(vm::Backend& backend, Bus& bus, const Shape& shape, const LabOptions& options, std::stop_token stop)
     : backend_(backend), bus_(bus), shape_(shape), options_(options), stop_(std::move(stop)) {
   const Bench& bench = *shape_.bench;
-  stage_ = Stage{.target = bench.target, .self = &bench.self, .next = &bench.next, .payload = &*bench.payload, .witness = bench.witness, .cargo = shape_.cargo, .hello = {}};
+  stage_ = Stage{.target = bench.target, .self = &bench.self, .next = &bench.next, .payload = &*bench.payload, .witness = bench.witness, .cargo = shape_.cargo};
 }
 
 vm::Clock::time_point ReadyGuest::within(double seconds) const {
@@ -142,7 +152,7 @@ Result<vm::GuestSpec> ReadyGuest::spec() {
 
 // Equal keys, equal guests: everything that shapes the state of a booted machine goes in.
 fs::path ReadyGuest::snapshot_file(const vm::GuestSpec& spec) const {
-  std::string key = fmt::format("3|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", shape_.bench->vm_version, shape_.bench->target->name,
+  std::string key = fmt::format("4|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", shape_.bench->vm_version, shape_.bench->target->name,
                                 shape_.bench->target->machine, shape_.bench->target->cpu, shape_.bench->self.sha256,
                                 spec.initrd.filename().string(), spec.cmdline, spec.memory_mib, spec.cpus, vm::to_string(spec.accelerator));
   for (const auto& word : shape_.bench->target->qemu_args) key += "|" + word.value;
@@ -178,6 +188,9 @@ Status ReadyGuest::boot_cold(vm::GuestSpec spec) {
   auto hello = session_->wait_hello(within(boot_deadline));
   if (!hello) return tl::unexpected(hello.error());
   stage_.hello = std::move(*hello);
+  auto facts = read_facts(*session_, *shape_.bench->target, stage_.hello, within(facts_deadline));
+  if (!facts) return tl::unexpected(facts.error());
+  stage_.facts = std::move(*facts);
   if (!stage_.hello.module_errors.empty()) bus_.notice(Notice::Level::warning, shape_.str() + ": " + printable(stage_.hello.module_errors));
   if (options_.snapshots && guest_->can_snapshot()) {
     if (auto status = guest_->save("ready"); !status) return status;
@@ -192,14 +205,15 @@ Status ReadyGuest::start_from_file(vm::GuestSpec spec, const fs::path& file) {
   const auto begun = vm::Clock::now();
   auto text = images::read_file(hello_file(file));
   if (!text) return tl::unexpected(text.error());
-  auto hello = from_json(std::string(as_text(*text)));
-  if (!hello) return fail(Errc::corrupt, "read " + hello_file(file).string(), "it is not what was written there", "it is made anew");
+  auto known = from_json(std::string(as_text(*text)));
+  if (!known) return tl::unexpected(known.error());
   spec.restore_from = file;
   auto guest = backend_.boot(spec);
   if (!guest) return tl::unexpected(guest.error());
   guest_ = std::move(*guest);
   session_.emplace(*guest_, stop_);
-  stage_.hello = std::move(*hello);
+  stage_.hello = std::move(known->hello);
+  stage_.facts = std::move(known->facts);
   if (auto status = ping(); !status) return status;
   if (auto status = guest_->save("ready"); !status) return status;
   saved_ = clean_ = true;
@@ -228,7 +242,7 @@ void ReadyGuest::keep(const fs::path& file) {
   std::error_code ignored;
   fs::create_directories(file.parent_path(), ignored);
   auto kept = guest_->save_to_file(file);
-  if (kept) kept = write_atomically(hello_file(file), as_bytes(to_json(stage_.hello)));
+  if (kept) kept = write_atomically(hello_file(file), as_bytes(to_json(stage_.hello, stage_.facts)));
   if (kept) return;
   fs::remove(file, ignored);
   bus_.notice(Notice::Level::warning, "the booted guest could not be kept for later runs: " + kept.error().str());

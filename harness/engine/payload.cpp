@@ -59,6 +59,13 @@ Result<Bytes> Payload::first_initramfs(const Cargo& cargo) const {
   return all;
 }
 
+Result<ByteView> Payload::contents(const std::string& source) const {
+  if (source == base_in_guest) return ByteView(base_);
+  if (source == self_in_guest) return ByteView(self_->image.bytes);
+  if (source == next_in_guest) return ByteView(next_->image.bytes);
+  return fail(Errc::not_found, "find the bytes of " + source, "no initrd of this guest is made of it");
+}
+
 Result<NextInitrd> Payload::next_initrd(const std::string& nonce, unsigned generation, const Cargo& cargo, std::uint64_t ballast) const {
   std::vector<images::LayoutEntry> entries;
   NextInitrd made;

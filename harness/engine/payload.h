@@ -46,6 +46,8 @@ class Payload {
   /// `ballast` bytes of a pattern made from the nonce, which proves that it arrived whole.
   [[nodiscard]] Result<NextInitrd> next_initrd(const std::string& nonce, unsigned generation, const Cargo& cargo,
                                                std::uint64_t ballast) const;
+  /// Bytes of a source that next_initrd's pieces name. Error: not_found.
+  [[nodiscard]] Result<ByteView> contents(const std::string& source) const;
   /// SHA-256 over everything that goes into first_initramfs(cargo); part of a snapshot's key.
   [[nodiscard]] const std::string& base_digest() const { return base_sha256_; }
 

@@ -38,8 +38,8 @@ Bytes pattern_of(const Segment& segment) {
 }  // namespace
 
 Result<Plan> CaseRunner::plan_of(const scenario::LoadStep& load) {
-  auto facts = machine();
-  if (!facts) return tl::unexpected(facts.error());
+  auto found = facts();
+  if (!found) return tl::unexpected(found.error());
   candidate_ = Loaded{};
   auto plan = load.kernel.empty() ? plan_segments(load) : plan_kernel_load(load);
   if (!plan) return plan;
@@ -55,7 +55,7 @@ Result<Plan> CaseRunner::plan_of(const scenario::LoadStep& load) {
 Result<Plan> CaseRunner::plan_kernel_load(const scenario::LoadStep& load) {
   const bool self = load.kernel == "self";
   const images::Kernel& kernel = self ? *stage_.self : *stage_.next;
-  LoadRequest request{.machine = &*machine_, .kernel = &kernel.image};
+  LoadRequest request{.machine = &facts_->machine, .kernel = &kernel.image};
   request.kernel_source = self ? self_in_guest : next_in_guest;
   request.crash = load.crash;
   request.digest = load.digest ? LoadRequest::Digest::fast : LoadRequest::Digest::none;
@@ -73,15 +73,17 @@ Result<Plan> CaseRunner::plan_kernel_load(const scenario::LoadStep& load) {
     candidate_->initrd = std::move(*initrd);
   }
   candidate_->cmdline = request.cmdline;
+  request.resolve = [](void* payload, const std::string& source) { return static_cast<const Payload*>(payload)->contents(source); };
+  request.resolve_context = const_cast<Payload*>(stage_.payload);
   return kexlab::plan_kernel(request);
 }
 
 std::optional<std::uint64_t> CaseRunner::lookup(std::string_view base) const {
-  const Arch* arch = find_arch(machine_->arch);
-  const RangeSet usable = arch != nullptr ? arch->usable(*machine_, false) : machine_->memory.ram();
+  const Arch* arch = find_arch(facts_->machine.arch);
+  const RangeSet usable = arch != nullptr ? arch->usable(facts_->machine, false) : facts_->machine.memory.ram();
   const Range ram = largest(usable);
   auto first = [&](std::string_view name) -> std::optional<Range> {
-    const auto found = machine_->memory.named(name);
+    const auto found = facts_->machine.memory.named(name);
     if (found.empty()) return std::nullopt;
     return *std::max_element(found.begin(), found.end(), [](auto& a, auto& b) { return a.size() < b.size(); });
   };
@@ -89,12 +91,12 @@ std::optional<std::uint64_t> CaseRunner::lookup(std::string_view base) const {
     if (!range) return std::nullopt;
     return end ? range->end : range->start;
   };
-  const auto page = machine_->page_size;
+  const auto page = facts_->machine.page_size;
   if (base == "page") return page;
   // Rounded inwards, so that "ram" and "ram end" are page boundaries on every target.
   if (base == "ram") return up(ram.start, page);
   if (base == "ram end") return ram.end & ~(page - 1);
-  if (base == "ram size") return ram_pages_ * page;
+  if (base == "ram size") return facts_->ram_pages * page;
   if (base == "previous start") return edge(previous_, false);
   if (base == "previous end") return edge(previous_, true);
   if (base == "crash start") return edge(first("Crash kernel"), false);
@@ -144,10 +146,10 @@ Status CaseRunner::add_segments(const scenario::LoadStep& load, Plan& plan) {
 }
 
 Status CaseRunner::add_witness(Plan& plan) {
-  const auto page = machine_->page_size;
+  const auto page = facts_->machine.page_size;
   const std::uint64_t size = up(stage_.witness.size(), page);
   const bool crash = (plan.flags & kexec::on_crash) != 0;
-  RangeSet free = find_arch(machine_->arch)->usable(*machine_, crash);
+  RangeSet free = find_arch(facts_->machine.arch)->usable(facts_->machine, crash);
   witness::WitnessTable table;
   table.nonce = nonce_;
   for (const auto& segment : plan.segments) {

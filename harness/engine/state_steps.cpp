@@ -48,7 +48,7 @@ Verdict CaseRunner::on(const scenario::StateStep& state, StepRecord& record) {
   check("crash_loaded", flag(state.crash_loaded));
   check("load_disabled", flag(state.load_disabled));
   if (state.crash_size) {
-    if (auto facts = machine(); !facts) return from_error(facts.error());
+    if (auto found = facts(); !found) return from_error(found.error());
     auto want = value_of(*state.crash_size);
     if (!want) return from_error(want.error());
     check("crash_size", *want);
@@ -59,7 +59,7 @@ Verdict CaseRunner::on(const scenario::StateStep& state, StepRecord& record) {
 
 Verdict CaseRunner::on(const scenario::ReadStep& read, StepRecord& record) {
   record.what = "read " + read.path;
-  auto bytes = read_file(read.path, most_read);
+  auto bytes = read_guest_file(session_, read.path, most_read, soon());
   if (!bytes) {
     const bool answered = bytes.error().code == Errc::not_found || bytes.error().code == Errc::io;
     if (!answered) return from_error(bytes.error());
@@ -88,7 +88,7 @@ Verdict CaseRunner::on(const scenario::ReadStep& read, StepRecord& record) {
 Verdict CaseRunner::on(const scenario::WriteStep& write, StepRecord& record) {
   record.what = fmt::format("write \"{}\" to {}", shorten(write.data), write.path);
   dirty_ = true;
-  machine_.reset();  // a write may change what the kernel shows of its memory (kexec_crash_size)
+  facts_.reset();  // a write may change what the kernel shows of its memory (kexec_crash_size)
   wire::Message request{.op = "write"};
   request.set("path", write.path).set("data", write.data);
   auto answer = ask(std::move(request));

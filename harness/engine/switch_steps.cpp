@@ -43,8 +43,8 @@ Verdict CaseRunner::on(const scenario::SwitchStep& change, StepRecord& record) {
     auto answer = ask(std::move(mark));
     if (!answer) return from_error(answer.error());
     marker_pages_ = to_addresses(answer->bytes("addresses").value_or(ByteView{}));
-    if (auto facts = machine(); !facts) return from_error(facts.error());
-    crashed_machine_ = *machine_;
+    if (auto found = facts(); !found) return from_error(found.error());
+    crashed_machine_ = facts_->machine;
     crashed_hello_ = hello_;
   }
   dirty_ = true;
@@ -123,7 +123,7 @@ Verdict CaseRunner::land_on_kernel(const Plan& plan, StepRecord& record) {
   }
   record.observed = fmt::format("{} up after {:.2f} s", printable(hello->release), result_.figures["switch_kernel_s"]);
   hello_ = std::move(*hello);
-  machine_.reset();
+  facts_.reset();
   return {};
 }
 

@@ -73,26 +73,17 @@ std::string missing_from(const RangeSet& have, const RangeSet& want) {
 
 }  // namespace
 
-/// Part of a file at an offset, for files (like /proc/vmcore) that are larger than anything to be kept.
-Result<Bytes> CaseRunner::read_at(const std::string& path, std::uint64_t offset, std::uint64_t size) {
-  wire::Message request{.op = "read"};
-  request.set("path", path).set("offset", offset).set("max", size);
-  auto answer = ask(std::move(request));
-  if (!answer) return tl::unexpected(answer.error());
-  if (const auto error = answer->number("errno").value_or(0); error != 0) {
-    return fail(Errc::io, "read " + path + " in the guest", errno_name(static_cast<int>(error)));
-  }
-  return to_bytes(answer->bytes("data").value_or(ByteView{}));
-}
-
 Verdict CaseRunner::on(const scenario::VmcoreStep&, StepRecord& record) {
   record.what = "/proc/vmcore of the crash kernel";
   if (!started_by_crash_) return {Outcome::error, record.what + ": no crash came before this step", {}};
-  auto head = read_at(vmcore, 0, 64 << 10);
+  auto head = read_guest_part(session_, vmcore, 0, 64 << 10, soon());
   if (!head) return head.error().code == Errc::io ? bad(head.error().broke) : from_error(head.error());
   auto dump = parse_dump(*head);
   if (!dump) return bad(dump.error().broke);
-  const std::string missing = missing_from(covered(*dump), dumpable_ram(crashed_machine_));
+  RangeSet want = dumpable_ram(crashed_machine_);
+  // The first MiB is the crash kernel's to use on PCs, so no dump has it: arch/x86/kernel/crash.c, elf_header_exclude_ranges.
+  want.remove(Range{0, std::uint64_t{1} << 20});
+  const std::string missing = missing_from(covered(*dump), want);
   if (!missing.empty()) return bad("memory of the crashed kernel is not in it: " + missing);
   if (auto verdict = check_notes(*head, dump->parts.empty() ? 0 : dump->parts.front().offset,
                                  dump->parts.empty() ? 0 : dump->parts.front().physical.size()); verdict.outcome != Outcome::passed) {
@@ -102,11 +93,11 @@ Verdict CaseRunner::on(const scenario::VmcoreStep&, StepRecord& record) {
   for (std::size_t i = 0; i < marker_pages_.size(); ++i) {
     const Part* part = dump->holds(marker_pages_[i]);
     if (part == nullptr) return bad(fmt::format("the page at 0x{:x} is in no PT_LOAD", marker_pages_[i]));
-    auto found = read_at(vmcore, part->offset + (marker_pages_[i] - part->physical.start), page);
+    auto found = read_guest_part(session_, vmcore, part->offset + (marker_pages_[i] - part->physical.start), page, soon());
     if (!found) return from_error(found.error());
-    Bytes want(page);
-    fill_pattern(ballast_seed(nonce_), i * page, want);
-    if (*found != want) return bad(fmt::format("the page at 0x{:x} does not hold what the crashed kernel's memory held", marker_pages_[i]));
+    Bytes known(page);
+    fill_pattern(ballast_seed(nonce_), i * page, known);
+    if (*found != known) return bad(fmt::format("the page at 0x{:x} does not hold what the crashed kernel's memory held", marker_pages_[i]));
   }
   if (marker_pages_.empty()) return {Outcome::error, "the agent gave no physical addresses to look for in the dump", {}};
   record.observed = fmt::format("{} parts, {} MiB, {} known pages found", dump->parts.size(), covered(*dump).total() >> 20, marker_pages_.size());
@@ -116,7 +107,7 @@ Verdict CaseRunner::on(const scenario::VmcoreStep&, StepRecord& record) {
 // vmcoreinfo names the kernel that crashed; a dump without it cannot be opened by any tool.
 Verdict CaseRunner::check_notes(ByteView head, std::uint64_t offset, std::uint64_t size) {
   auto notes = offset + size <= head.size() ? Result<Bytes>(to_bytes(head.subspan(offset, size)))
-                                            : read_at(vmcore, offset, std::min<std::uint64_t>(size, 256 << 10));
+                                            : read_guest_part(session_, vmcore, offset, size, soon());
   if (!notes) return from_error(notes.error());
   const std::string_view text = as_text(*notes);
   if (text.find("VMCOREINFO") == std::string_view::npos) return bad("there is no VMCOREINFO note");

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads what must be known of a running kernel, file by file, over its agent.
+#include "harness/engine/facts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+#include "harness/engine/errno_text.h"
+#include "harness/model/model.h"
+
+namespace kexlab::engine {
+namespace {
+
+// Firmware tables and memory maps are far below this; a guest that offers more is broken.
+constexpr std::uint64_t most_of_a_fact = std::uint64_t{4} << 20;
+constexpr std::uint64_t part = 256 << 10;
+
+}  // namespace
+
+Result<Bytes> read_guest_part(Session& session, const std::string& path, std::uint64_t offset, std::uint64_t size, vm::Clock::time_point deadline, bool* eof) {
+  wire::Message request{.op = "read"};
+  request.set("path", path).set("offset", offset).set("max", std::min(size, part));
+  auto answer = session.call(std::move(request), deadline);
+  if (!answer) return tl::unexpected(answer.error());
+  if (const auto error = answer->number("errno").value_or(0); error != 0) {
+    return fail(error == ENOENT ? Errc::not_found : Errc::io, "read " + path + " in the guest", errno_name(static_cast<int>(error)));
+  }
+  Bytes bytes = to_bytes(answer->bytes("data").value_or(ByteView{}));
+  // Zeros at the end are sent as their number: device trees and dumps are mostly zeros, and a serial line is slow.
+  const auto zeros = answer->number("zeros").value_or(0);
+  if (zeros > part || bytes.size() + zeros > std::min(size, part)) {
+    return fail(Errc::protocol, "read " + path + " in the guest", fmt::format("the agent sent {} bytes and {} zeros for {}", bytes.size(), zeros, size));
+  }
+  bytes.insert(bytes.end(), static_cast<std::size_t>(zeros), std::byte{0});
+  if (eof != nullptr) *eof = answer->number("eof").value_or(0) == 1 || bytes.empty();
+  return bytes;
+}
+
+Result<Bytes> read_guest_file(Session& session, const std::string& path, std::uint64_t most, vm::Clock::time_point deadline) {
+  Bytes all;
+  bool eof = false;
+  while (all.size() < most && !eof) {
+    auto bytes = read_guest_part(session, path, all.size(), most - all.size(), deadline, &eof);
+    if (!bytes) return bytes;
+    all.insert(all.end(), bytes->begin(), bytes->end());
+  }
+  return all;
+}
+
+Result<Facts> read_facts(Session& session, const Target& target, const Hello& hello, vm::Clock::time_point deadline) {
+  std::optional<Error> broken;
+  auto read = [&](const std::string& path) -> std::optional<Bytes> {
+    if (broken) return std::nullopt;
+    auto bytes = read_guest_file(session, path, most_of_a_fact, deadline);
+    if (bytes) return std::move(*bytes);
+    // A file that the kernel does not have is no error here: the architecture says which it cannot do without.
+    if (bytes.error().code != Errc::not_found && bytes.error().code != Errc::io) broken = bytes.error();
+    return std::nullopt;
+  };
+  auto machine = read_machine(target.name, hello.page_size, read);
+  const auto meminfo = read("/proc/meminfo");
+  const auto cpuinfo = read("/proc/cpuinfo");
+  if (broken) return tl::unexpected(*broken);
+  if (!machine) return tl::unexpected(machine.error());
+  const auto pages = model::ram_pages_from_meminfo(meminfo ? as_text(*meminfo) : "", machine->page_size);
+  if (!pages) return fail(Errc::corrupt, "read /proc/meminfo in the guest", "there is no MemTotal line");
+  return Facts{std::move(*machine), *pages, cpuinfo && as_text(*cpuinfo).find(" la57") != std::string_view::npos};
+}
+
+std::string save_facts(const Facts& facts) {
+  return nlohmann::json{{"machine", nlohmann::json::parse(save_profile(facts.machine))}, {"ram_pages", facts.ram_pages}, {"la57", facts.la57}}.dump();
+}
+
+Result<Facts> load_facts(std::string_view text) {
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object() || !json.contains("machine")) return fail(Errc::corrupt, "read kept facts of a guest", "they are no JSON object with a machine");
+  auto machine = load_profile(json["machine"].dump());
+  if (!machine) return tl::unexpected(machine.error());
+  return Facts{std::move(*machine), json.value("ram_pages", std::uint64_t{0}), json.value("la57", false)};
+}
+
+}  // namespace kexlab::engine

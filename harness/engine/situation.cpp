@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the model must know of the kernel and its state before a call.
+#include <charconv>
+
+#include "harness/engine/case_runner.h"
+
+namespace kexlab::engine {
+namespace {
+
+// The model knows options without their prefix.
+std::map<std::string, std::string> without_prefix(const std::map<std::string, std::string>& config) {
+  constexpr std::string_view prefix = "CONFIG_";
+  std::map<std::string, std::string> options;
+  for (const auto& [name, value] : config) options[name.starts_with(prefix) ? name.substr(prefix.size()) : name] = value;
+  return options;
+}
+
+std::optional<std::int64_t> to_number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+  return end.ec == std::errc() ? std::optional(value) : std::nullopt;
+}
+
+std::pair<unsigned, unsigned> version_of(std::string_view release) {
+  unsigned major = 0, minor = 0;
+  const auto dot = release.find('.');
+  std::from_chars(release.data(), release.data() + release.size(), major);
+  if (dot != std::string_view::npos) std::from_chars(release.data() + dot + 1, release.data() + release.size(), minor);
+  return {major, minor};
+}
+
+}  // namespace
+
+// Read anew after every switch and every write: both may change what the kernel shows of its memory.
+Result<const Facts*> CaseRunner::facts() {
+  if (!facts_) {
+    auto read = read_facts(session_, *stage_.target, hello_, soon());
+    if (!read) return tl::unexpected(read.error());
+    facts_ = std::move(*read);
+  }
+  return &*facts_;
+}
+
+Result<model::Situation> CaseRunner::situation() {
+  auto found = facts();
+  if (!found) return tl::unexpected(found.error());
+  auto answer = ask(wire::Message{.op = "state"});
+  if (!answer) return tl::unexpected(answer.error());
+  model::Situation now{.arch = facts_->machine.arch, .page_size = facts_->machine.page_size};
+  std::tie(now.major, now.minor) = version_of(hello_.release);
+  const bool first = hello_.generation == 0;
+  const images::Kernel& kernel = !first && running_ && running_->kernel == "next" ? *stage_.next : *stage_.self;
+  now.config = without_prefix(kernel.config);
+  now.la57 = facts_->la57;
+  now.ram_pages = facts_->ram_pages;
+  for (const auto& range : facts_->machine.memory.named("Crash kernel")) {
+    if (!now.crash_reservation || range.size() > now.crash_reservation->size()) now.crash_reservation = range;
+  }
+  now.loaded = answer->number("loaded").value_or(0) == 1;
+  now.crash_loaded = answer->number("crash_loaded").value_or(0) == 1;
+  now.load_disabled = answer->number("load_disabled").value_or(0) == 1;
+  now.lock_held = lock_held_;
+  // Limits shrink with every call (since 6.3), so they are read each time; absent files are no limits.
+  for (auto [file, limit] : {std::pair{"/proc/sys/kernel/kexec_load_limit_reboot", &now.load_limit_reboot},
+                             std::pair{"/proc/sys/kernel/kexec_load_limit_panic", &now.load_limit_panic}}) {
+    if (std::pair{now.major, now.minor} < std::pair{6U, 3U}) break;
+    auto text = read_guest_file(session_, file, 64, soon());
+    if (text) *limit = to_number(as_text(*text));
+    if (!text && text.error().code != Errc::not_found) return tl::unexpected(text.error());
+  }
+  return now;
+}
+
+}  // namespace kexlab::engine

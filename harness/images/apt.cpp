@@ -206,14 +206,13 @@ Result<fs::path> Apt::download(const Package& package, const fs::path& folder) {
 Result<std::vector<std::string>> Apt::sources() {
   const auto done = demand(command({"apt-get", "-q", "update", "--print-uris"}), "list apt's sources");
   if (!done) return tl::unexpected(done.error());
-  // One line for each source: 'URL' local-name size digest.
+  // Lines of 'URL' local-name size digest; each source has one for its release file, and more for its indexes.
   std::vector<std::string> urls;
   for (std::string_view text = done->out; !text.empty();) {
     const auto end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
-    if (const auto close = line.find('\'', 1); line.starts_with('\'') && close != std::string_view::npos) {
-      urls.emplace_back(line.substr(1, close - 1));
-    }
+    const auto close = line.find("Release'");
+    if (line.starts_with('\'') && close != std::string_view::npos) urls.emplace_back(line.substr(1, close + 6));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return urls;

@@ -85,6 +85,16 @@ Result<FileLock> wait_for_turn(const fs::path& builds, const Progress& progress)
   return FileLock::take(builds / "lock");
 }
 
+/// Removes trees that a killed build left behind; the caller holds the lock on builds.
+void remove_trees(const fs::path& builds) {
+  std::error_code none;
+  std::vector<fs::path> trees;
+  for (const auto& each : fs::directory_iterator(builds, none)) {
+    if (each.path().filename().string().find(".tmp-") != std::string::npos) trees.push_back(each.path());
+  }
+  for (const auto& tree : trees) fs::remove_all(tree, none);
+}
+
 /// Moves what is kept into the entry's folder.
 Status keep(const BuiltFiles& built, const fs::path& folder, KernelFacts facts) {
   facts.file = "vmlinuz-" + built.release;
@@ -104,6 +114,7 @@ Status make_entry(const fs::path& cache, const Recipe& recipe, const KernelFacts
   const fs::path builds = cache / "builds";
   const auto turn = wait_for_turn(builds, progress);
   if (!turn) return tl::unexpected(turn.error());
+  remove_trees(builds);
   if (auto space = check_space(builds); !space) return space;
   const fs::path log = builds / (facts.target + "-" + facts.name + ".log");
   if (auto removed = remove_tree(log); !removed) return removed;

@@ -17,18 +17,7 @@ std::vector<std::string> target_names() {
   return names;
 }
 
-/// A key that the other kind of row has no use for.
-void refuse(yaml::Reader& reader, const yaml::Node& node, std::initializer_list<std::string_view> keys,
-            std::string_view kind) {
-  for (const auto key : keys) {
-    if (const auto value = node.find(key)) {
-      reader.mistake(yaml::fail_at(value->where(),
-                                   "`" + std::string(key) + "` has no use in a row with `" + std::string(kind) + "`")
-                         .value());
-    }
-  }
-}
-
+/// A key that only the other kind of row has is an unknown key here.
 void read_origin(yaml::Reader& reader, const yaml::Node& node, CatalogueRow& row) {
   if (reader.has("package") == reader.has("source")) {
     reader.mistake(
@@ -39,10 +28,8 @@ void read_origin(yaml::Reader& reader, const yaml::Node& node, CatalogueRow& row
   if (reader.has("source")) {
     reader.required("kernel_arch", row.kernel_arch).required("image", row.image).required("fragments", row.fragments);
     reader.optional("patches", row.patches);
-    refuse(reader, node, {"modules"}, "source");
   } else {
     reader.optional("modules", row.modules);
-    refuse(reader, node, {"kernel_arch", "image", "fragments", "patches"}, "package");
   }
 }
 

@@ -73,6 +73,11 @@ struct EntryDeleter {
   void operator()(archive_entry* entry) const { archive_entry_free(entry); }
 };
 
+std::string words(archive* from) {
+  const char* text = archive_error_string(from);
+  return text != nullptr ? text : "libarchive refused it";
+}
+
 la_ssize_t append(archive*, void* out, const void* block, std::size_t size) {
   const auto* from = static_cast<const std::byte*>(block);
   static_cast<Bytes*>(out)->insert(static_cast<Bytes*>(out)->end(), from, from + size);
@@ -80,36 +85,45 @@ la_ssize_t append(archive*, void* out, const void* block, std::size_t size) {
 }
 
 /// Times, owner and links are the same for all; the inode number is the place in the archive.
-std::unique_ptr<archive_entry, EntryDeleter> describe(const Entry& entry, std::uint64_t size, std::int64_t inode) {
+std::unique_ptr<archive_entry, EntryDeleter> describe(const Entry& entry, const Bytes& content, std::int64_t inode) {
   std::unique_ptr<archive_entry, EntryDeleter> out(archive_entry_new());
   archive_entry_set_pathname(out.get(), entry.path.c_str());
   archive_entry_set_mode(out.get(), entry.mode);
-  archive_entry_set_size(out.get(), static_cast<la_int64_t>(size));
+  archive_entry_set_size(out.get(), static_cast<la_int64_t>(content.size()));
   archive_entry_set_ino64(out.get(), inode);
   archive_entry_set_nlink(out.get(), 1);
   archive_entry_set_mtime(out.get(), 0, 0);
   archive_entry_set_rdevmajor(out.get(), entry.device_major);
   archive_entry_set_rdevminor(out.get(), entry.device_minor);
+  if (S_ISLNK(entry.mode)) archive_entry_set_symlink(out.get(), std::string(as_text(content)).c_str());
   return out;
 }
 
-Status add_entry(archive* writer, const Entry& entry, std::int64_t inode) {
-  Bytes read;
-  if (const auto* file = std::get_if<std::filesystem::path>(&entry.content)) {
-    auto bytes = read_file(*file);
-    if (!bytes) return tl::unexpected(bytes.error());
-    read = std::move(*bytes);
+Status check_size(const std::string& path, unsigned mode, std::uint64_t size) {
+  if (size > largest_file) {
+    return fail(Errc::no_space, "put " + path + " into an initramfs", "a file has at most 4 GiB");
   }
-  const auto* given = std::get_if<Bytes>(&entry.content);
-  const Bytes& content = given != nullptr ? *given : read;
-  if (content.size() > largest_file)
-    return fail(Errc::no_space, "put " + entry.path + " into an initramfs", "a file has at most 4 GiB");
-  const auto header = describe(entry, content.size(), inode);
-  if (archive_write_header(writer, header.get()) != ARCHIVE_OK ||
-      archive_write_data(writer, content.data(), content.size()) != static_cast<la_ssize_t>(content.size())) {
-    return fail(Errc::io, "put " + entry.path + " into an initramfs", archive_error_string(writer));
-  }
+  if (size > 0 && !S_ISREG(mode) && !S_ISLNK(mode)) return bad_path(path, "only files and symbolic links have content");
   return {};
+}
+
+Status write_entry(archive* writer, const Entry& entry, const Bytes& content, std::int64_t inode) {
+  if (auto good = check_size(entry.path, entry.mode, content.size()); !good) return good;
+  const auto header = describe(entry, content, inode);
+  bool written = archive_write_header(writer, header.get()) == ARCHIVE_OK;
+  // A link's content goes with its header.
+  if (written && S_ISREG(entry.mode) && !content.empty()) {
+    written = archive_write_data(writer, content.data(), content.size()) == static_cast<la_ssize_t>(content.size());
+  }
+  if (written) return {};
+  return fail(Errc::io, "put " + entry.path + " into an initramfs", words(writer));
+}
+
+Status add_entry(archive* writer, const Entry& entry, std::int64_t inode) {
+  if (const auto* bytes = std::get_if<Bytes>(&entry.content)) return write_entry(writer, entry, *bytes, inode);
+  const auto read = read_file(std::get<std::filesystem::path>(entry.content));
+  if (!read) return tl::unexpected(read.error());
+  return write_entry(writer, entry, *read, inode);
 }
 
 std::string header_of(const LayoutEntry& entry, std::uint64_t size, std::uint64_t inode, unsigned links) {
@@ -193,14 +207,14 @@ Result<Bytes> make_cpio(const std::vector<Entry>& entries) {
   archive_write_set_format_cpio_newc(writer.get());
   archive_write_set_bytes_in_last_block(writer.get(), 1);
   if (archive_write_open(writer.get(), &out, nullptr, &append, nullptr) != ARCHIVE_OK) {
-    return fail(Errc::io, "write an initramfs", archive_error_string(writer.get()));
+    return fail(Errc::io, "write an initramfs", words(writer.get()));
   }
   std::int64_t inode = 0;
   for (const Entry& entry : *all) {
     if (auto added = add_entry(writer.get(), entry, ++inode); !added) return tl::unexpected(added.error());
   }
   if (archive_write_close(writer.get()) != ARCHIVE_OK) {
-    return fail(Errc::io, "write an initramfs", archive_error_string(writer.get()));
+    return fail(Errc::io, "write an initramfs", words(writer.get()));
   }
   pad_to(out, out.size(), archive_alignment);
   return out;
@@ -212,9 +226,8 @@ Result<std::vector<CpioPart>> cpio_layout(const std::vector<LayoutEntry>& entrie
   Layout layout;
   std::uint64_t inode = 0;
   for (const LayoutEntry& entry : *all) {
-    if (size_of(entry.content) > largest_file) {
-      return fail(Errc::no_space, "put " + entry.path + " into an initramfs", "a file has at most 4 GiB");
-    }
+    const auto good = check_size(entry.path, entry.mode, size_of(entry.content));
+    if (!good) return tl::unexpected(good.error());
     lay(layout, entry, ++inode, 1);
   }
   // libarchive's trailer: inode 0, mode 0, one link.

@@ -116,7 +116,7 @@ class Runner {
     timer_.async_wait([this](const boost::system::error_code& cancelled) {
       if (!cancelled) stop();
     });
-    child_->async_wait([this](const boost::system::error_code&, int status) { ended(status); });
+    child_->async_wait([this](const boost::system::error_code&, int) { ended(); });
     context_.run();
     if (timed_out_) {
       return fail(
@@ -140,8 +140,10 @@ class Runner {
     ::kill(-static_cast<pid_t>(child_->id()), SIGKILL);
     close_pipes();
   }
-  void ended(int status) {
-    done_.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WIFEXITED(status) ? WEXITSTATUS(status) : status;
+  void ended() {
+    // What async_wait hands over does not tell an exit code from a signal.
+    const int status = child_->native_exit_code();
+    done_.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     part_ended();
   }
   /// The timer runs until the child and both pipes are done: what the child left behind may still hold a pipe.

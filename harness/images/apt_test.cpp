@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Apt: what is understood of its records, and how it behaves with stand-ins for its programs.
+#include "harness/images/apt.h"
+
+#include <gmock/gmock.h>
+
+#include "harness/images/digest.h"
+#include "harness/images/file.h"
+#include "harness/images/kernel.h"
+#include "harness/images/test_folder.h"
+
+namespace kexlab::images {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const std::string digest_a(64, 'a');
+
+std::string record(const std::string& name, const std::string& version, const std::string& depends,
+                   const std::string& digest) {
+  return "Package: " + name + "\nVersion: " + version + "\nDepends: " + depends +
+         "\nDescription: a kernel\n a : line\nSize: 2097152\nSHA256: " + digest + "\n\nPackage: older\n";
+}
+
+TEST(ParsePackage, TakesTheFirstRecord) {
+  const auto package = parse_package(
+      record("linux-image-arm64", "6.1.1-2", "linux-image-6.1.0-1-arm64 (= 6.1.1-2), a | b, c:any", digest_a),
+      "linux-image-arm64");
+  ASSERT_TRUE(package.has_value()) << package.error().str();
+  EXPECT_EQ(package->version, "6.1.1-2");
+  EXPECT_EQ(package->sha256, digest_a);
+  EXPECT_EQ(package->size, 2097152U);
+  EXPECT_THAT(package->depends, ElementsAre("linux-image-6.1.0-1-arm64", "a", "c"));
+  EXPECT_EQ(image_package(*package), "linux-image-6.1.0-1-arm64");
+}
+
+TEST(ParsePackage, WithoutWhatIsNeededIsCorrupt) {
+  for (const std::string& text :
+       {std::string(), std::string("Package: k\nVersion: 1\n"), record("other", "1", "", digest_a),
+        record("k", "1", "", "abc"), record("k", "", "", digest_a)}) {
+    const auto package = parse_package(text, "k");
+    ASSERT_FALSE(package.has_value()) << text;
+    EXPECT_EQ(package.error().code, Errc::corrupt);
+  }
+}
+
+TEST(ImagePackage, OneThatIsNoMetaPackageStandsForItself) {
+  EXPECT_EQ(image_package({"linux-image-6.1.0-1-arm64", "1", digest_a, 0, {"kmod", "initramfs-tools"}}),
+            "linux-image-6.1.0-1-arm64");
+}
+
+struct Version {
+  const char *version, *wanted;
+  bool matches;
+};
+TEST(VersionMatches, AtTheBorderOfANumber) {
+  for (const auto& row : {Version{"6.1.192-2", "6.1", true}, Version{"6.1", "6.1", true}, Version{"6.1-3", "6.1", true},
+                          Version{"6.12.1", "6.1", false}, Version{"6.1.0", "", true}, Version{"5.1", "6.1", false},
+                          Version{"6", "6.1", false}}) {
+    EXPECT_EQ(version_matches(row.version, row.wanted), row.matches) << row.version << " " << row.wanted;
+  }
+}
+
+/// Shell scripts in apt's place: `get` and `cache` are their bodies; each call is noted in the file "calls".
+class AptStandIn {
+ public:
+  AptStandIn(const std::string& get, const std::string& cache)
+      : path_("PATH", ((folder_.path() / "bin").string() + ":/usr/bin:/bin").c_str()) {
+    script("apt-get", get);
+    script("apt-cache", cache);
+  }
+  Apt open() { return Apt::open(folder_.path() / "state", "arm64", {}).value(); }
+  [[nodiscard]] std::string calls() const { return read_text(folder_.path() / "calls").value_or(""); }
+  [[nodiscard]] const TestFolder& folder() const { return folder_; }
+  void script(const std::string& name, const std::string& body) const {
+    const std::string note = "case \"$*\" in *update*) echo update;; *download*) echo download;; *) echo " + name +
+                             ";; esac >> " + (folder_.path() / "calls").string() + "\n";
+    const auto file = folder_.file("bin/" + name, "#!/bin/sh\n" + note + body + "\n");
+    fs::permissions(file, fs::perms::owner_all);
+  }
+
+ private:
+  TestFolder folder_;
+  Variable path_;
+};
+
+std::string print(const std::string& text) { return "cat <<'END'\n" + text + "END"; }
+const std::string have_k = print(record("k", "1", "", digest_a));
+const std::string have_nothing = "echo 'E: No packages found' >&2; exit 100";
+
+TEST(Apt, MissingListsAreFetchedOnceAndThenLeftAlone) {
+  AptStandIn stand_in("true", have_k);
+  ASSERT_TRUE(stand_in.open().find("k").has_value());
+  ASSERT_TRUE(stand_in.open().find("k").has_value());
+  EXPECT_EQ(stand_in.calls(), "update\napt-cache\napt-cache\n");
+}
+
+TEST(Apt, ListsOlderThanADayAreFetchedAgain) {
+  AptStandIn stand_in("true", have_k);
+  ASSERT_TRUE(stand_in.open().find("k").has_value());
+  fs::last_write_time(stand_in.folder().path() / "state/updated",
+                      fs::file_time_type::clock::now() - std::chrono::hours{25});
+  ASSERT_TRUE(stand_in.open().find("k").has_value());
+  EXPECT_EQ(stand_in.calls(), "update\napt-cache\nupdate\napt-cache\n");
+}
+
+TEST(Apt, APackageThatFreshListsLackIsLookedForInFresherOnes) {
+  AptStandIn stand_in("true", have_k);
+  ASSERT_TRUE(stand_in.open().find("k").has_value());
+  stand_in.script("apt-cache", have_nothing);
+  const auto missing = stand_in.open().find("k");
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_EQ(missing.error().code, Errc::not_found);
+  EXPECT_THAT(missing.error().str(), HasSubstr("No packages found"));
+  EXPECT_EQ(stand_in.calls(), "update\napt-cache\napt-cache\nupdate\napt-cache\n");
+}
+
+TEST(Apt, ASourceThatFailsDoesNotMatterWhileThePackageIsFound) {
+  AptStandIn stand_in("echo 'E: some third-party source is gone' >&2; exit 100", have_k);
+  EXPECT_TRUE(stand_in.open().find("k").has_value());
+}
+
+TEST(Apt, ANetworkThatIsGoneIsToldWithAptsLastWords) {
+  AptStandIn stand_in("echo 'E: Temporary failure resolving' >&2; exit 100", have_nothing);
+  const auto missing = stand_in.open().find("k");
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_EQ(missing.error().code, Errc::io);
+  EXPECT_THAT(missing.error().str(), HasSubstr("Temporary failure resolving"));
+}
+
+TEST(Apt, ADownloadIsCheckedAgainstTheLists) {
+  AptStandIn stand_in("echo 'dlstatus:1:50.0:Retrieving'; printf content > k_1_arm64.deb", have_k);
+  const Package good{"k", "1", sha256(as_bytes("content")), 7, {}};
+  std::vector<double> told;
+  auto apt = Apt::open(stand_in.folder().path() / "state", "arm64", [&](std::string_view, double part) {
+               told.push_back(part);
+             }).value();
+  const auto file = apt.download(good, stand_in.folder().path());
+  ASSERT_TRUE(file.has_value()) << file.error().str();
+  EXPECT_EQ(file->filename(), "k_1_arm64.deb");
+  EXPECT_THAT(told, ElementsAre(0, 0.5));
+  const auto bad = apt.download({"k", "1", digest_a, 7, {}}, stand_in.folder().path());
+  ASSERT_FALSE(bad.has_value());
+  EXPECT_EQ(bad.error().code, Errc::corrupt);
+}
+
+TEST(Apt, WithoutAptIsToldWithAWayOut) {
+  const TestFolder folder;
+  const Variable path("PATH", folder.path().c_str());
+  const auto apt = Apt::open(folder.path() / "state", "arm64", {});
+  ASSERT_FALSE(apt.has_value());
+  EXPECT_EQ(apt.error().code, Errc::not_found);
+  EXPECT_THAT(apt.error().hint, HasSubstr("--kernel"));
+}
+
+TEST(Apt, TheConfigurationKeepsEverythingInItsFolder) {
+  const std::string text = apt_configuration("/cache/apt/arm64", "arm64");
+  for (const char* key : {"Dir::State ", "Dir::State::Lists ", "Dir::State::status ", "Dir::Cache ",
+                          "Dir::Cache::Archives ", "Dir::Log "}) {
+    const auto at = text.find(std::string("\n") + key);
+    ASSERT_NE(at, std::string::npos) << key;
+    EXPECT_EQ(text.compare(at + 1 + std::string(key).size(), 17, "\"/cache/apt/arm64"), 0) << key;
+  }
+  EXPECT_THAT(text, HasSubstr("#clear APT::Update::Post-Invoke;"));
+  EXPECT_THAT(text, HasSubstr("APT::Architectures { \"arm64\"; }"));
+}
+
+}  // namespace
+}  // namespace kexlab::images

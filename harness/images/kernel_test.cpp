@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels and their facts: configs, the user's own files, catalogue kernels out of packages.
+#include "harness/images/kernel.h"
+
+#include <gmock/gmock.h>
+
+#include "harness/images/digest.h"
+#include "harness/images/file.h"
+#include "harness/images/test_archive.h"
+#include "harness/images/test_folder.h"
+#include "loader/image/samples.h"
+
+namespace kexlab::images {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+
+TEST(ParseConfig, TakesOptionsAndLeavesTheRest) {
+  EXPECT_THAT(parse_config(
+                  "#\n# Automatically generated\n# CONFIG_OFF is not set\nCONFIG_KEXEC=y\r\nCONFIG_M=m\nCONFIG_N=0x10\n"
+                  "CONFIG_S=\"a=b c\"\nCONFIG_EMPTY=\"\"\nGARBAGE=1\nCONFIG_LAST=8"),
+              ElementsAre(Pair("CONFIG_EMPTY", ""), Pair("CONFIG_KEXEC", "y"), Pair("CONFIG_LAST", "8"),
+                          Pair("CONFIG_M", "m"), Pair("CONFIG_N", "0x10"), Pair("CONFIG_S", "a=b c")));
+  EXPECT_THAT(parse_config(""), IsEmpty());
+}
+
+TEST(WhyNotKexec, SpeaksOnlyWhereTheConfigIsKnown) {
+  Kernel kernel;
+  kernel.name = "tiny";
+  kernel.release = "6.1.0";
+  EXPECT_THAT(why_not_kexec(kernel), IsEmpty());
+  kernel.config_known = true;
+  kernel.config_from = "config-6.1.0";
+  EXPECT_THAT(why_not_kexec(kernel),
+              testing::AllOf(HasSubstr("tiny"), HasSubstr("CONFIG_KEXEC is not set"), HasSubstr("config-6.1.0")));
+  kernel.config["CONFIG_KEXEC_FILE"] = "y";
+  EXPECT_THAT(why_not_kexec(kernel), HasSubstr("CONFIG_KEXEC is not set"));
+  kernel.config["CONFIG_KEXEC"] = "y";
+  EXPECT_THAT(why_not_kexec(kernel), IsEmpty());
+}
+
+Bytes arm64_kernel() { return samples::arm64_image(); }
+
+struct Beside {
+  const char* name;
+  const char* image;
+  const char* config;
+};
+class ConfigBeside : public testing::TestWithParam<Beside> {};
+TEST_P(ConfigBeside, IsFound) {
+  const TestFolder folder;
+  const auto file = folder.file(GetParam().image, as_text(arm64_kernel()));
+  folder.file(GetParam().config, "# CONFIG_KEXEC is not set\nCONFIG_BESIDE=y\n");
+  const auto kernel = user_kernel(file, find_target("arm64"));
+  ASSERT_TRUE(kernel.has_value()) << kernel.error().str();
+  EXPECT_TRUE(kernel->config_known);
+  EXPECT_EQ(kernel->config.at("CONFIG_BESIDE"), "y");
+  EXPECT_EQ(kernel->config_from, fs::path(GetParam().config).filename());
+  EXPECT_THAT(why_not_kexec(*kernel), HasSubstr(kernel->config_from));
+}
+INSTANTIATE_TEST_SUITE_P(Table, ConfigBeside,
+                         testing::Values(Beside{"as_packages_have_it", "vmlinuz-6.1.0-9-arm64", "config-6.1.0-9-arm64"},
+                                         Beside{"by_the_files_name", "Image", "Image.config"},
+                                         Beside{"hidden", "Image", ".config"},
+                                         Beside{"in_the_build_tree", "tree/arch/arm64/boot/Image", "tree/.config"}),
+                         [](const auto& row) { return row.param.name; });
+
+TEST(UserKernel, TellsWhatItIs) {
+  const TestFolder folder;
+  const auto file = folder.file("Image", as_text(arm64_kernel()));
+  const auto kernel = user_kernel(file, nullptr);
+  ASSERT_TRUE(kernel.has_value()) << kernel.error().str();
+  EXPECT_EQ(kernel->name, "Image");
+  EXPECT_EQ(kernel->target, "arm64");
+  EXPECT_EQ(kernel->origin, "file " + file.string());
+  EXPECT_EQ(kernel->unwrapped, kernel->file);
+  EXPECT_EQ(kernel->sha256, sha256(arm64_kernel()));
+  EXPECT_EQ(kernel->release, samples::release);
+}
+
+TEST(UserKernel, AnotherConfigInTheFolderIsNotTaken) {
+  const TestFolder folder;
+  const auto file = folder.file("vmlinuz-6.1.0-9", as_text(arm64_kernel()));
+  folder.file("config-6.1.0-8", "CONFIG_OTHER=y\n");
+  const auto kernel = user_kernel(file, nullptr);
+  ASSERT_TRUE(kernel.has_value());
+  EXPECT_FALSE(kernel->config.contains("CONFIG_OTHER"));
+}
+
+TEST(UserKernel, ForAnotherTargetIsWrongArch) {
+  const TestFolder folder;
+  const auto kernel = user_kernel(folder.file("Image", as_text(arm64_kernel())), find_target("x86_64"));
+  ASSERT_FALSE(kernel.has_value());
+  EXPECT_EQ(kernel.error().code, Errc::wrong_arch);
+  EXPECT_THAT(kernel.error().str(), testing::AllOf(HasSubstr("arm64"), HasSubstr("x86_64")));
+}
+
+TEST(UserKernel, AWrappedOneIsKeptUnwrappedInTheCache) {
+  const TestFolder folder;
+  const Variable cache("XDG_CACHE_HOME", folder.path().c_str());
+  const auto file = folder.file("Image.gz", as_text(samples::gzip(arm64_kernel())));
+  const auto kernel = user_kernel(file, find_target("arm64"));
+  ASSERT_TRUE(kernel.has_value()) << kernel.error().str();
+  EXPECT_EQ(kernel->file, file);
+  EXPECT_NE(kernel->unwrapped, file);
+  EXPECT_TRUE(read_file(kernel->unwrapped).value() == arm64_kernel());
+}
+
+TEST(UserKernel, AMissingFileAndAFileThatIsNoKernelAreTold) {
+  const TestFolder folder;
+  EXPECT_EQ(user_kernel(folder.path() / "none", nullptr).error().code, Errc::not_found);
+  EXPECT_EQ(user_kernel(folder.file("text", "#!/bin/sh\n"), nullptr).error().code, Errc::unsupported);
+}
+
+/// apt's programs replaced by scripts that hand out one package.
+class FakeArchive {
+ public:
+  explicit FakeArchive(const Bytes& deb) : cache_("XDG_CACHE_HOME", (folder_.path() / "cache").c_str()) {
+    folder_.file("the.deb", as_text(deb));
+    const std::string meta = "Package: linux-image-cloud-arm64\nVersion: " + version_ +
+                             "\nDepends: linux-image-6.1.0-9\nSHA256: " + std::string(64, '0') + "\n";
+    const std::string image = "Package: linux-image-6.1.0-9\nVersion: " + version_ + "\nSHA256: " + sha256(deb) + "\n";
+    program("apt-cache",
+            "case \"$*\" in *cloud*) cat <<'END'\n" + meta + "END\n;; *) cat <<'END'\n" + image + "END\n;; esac");
+    program("apt-get", "echo \"$*\" >> " + (folder_.path() / "calls").string() + "\ncase \"$*\" in *download*) cp " +
+                           (folder_.path() / "the.deb").string() + " linux-image-6.1.0-9_x_arm64.deb;; esac");
+  }
+  Result<Kernel> get() {
+    return get_kernel(*find_target("arm64"), "debian-6.1",
+                      [this](std::string_view what, double) { told += std::string(what) + "\n"; });
+  }
+  [[nodiscard]] long calls() const {
+    const std::string text = read_text(folder_.path() / "calls").value_or("");
+    return std::count(text.begin(), text.end(), '\n');
+  }
+  [[nodiscard]] const TestFolder& folder() const { return folder_; }
+  std::string told;
+
+ private:
+  void program(const std::string& name, const std::string& body) const {
+    fs::permissions(folder_.file("bin/" + name, "#!/bin/sh\n" + body + "\n"), fs::perms::owner_all);
+  }
+  std::string version_ = "6.1.192-2";
+  TestFolder folder_;
+  Variable cache_;
+  Variable path_{"PATH", ((folder_.path() / "bin").string() + ":/usr/bin:/bin").c_str()};
+};
+
+Bytes kernel_deb() {
+  return make_deb(
+      {{"./boot/vmlinuz-6.1.0-9", std::string(as_text(arm64_kernel()))}, {"./boot/config-6.1.0-9", "CONFIG_KEXEC=y\n"}},
+      "xz");
+}
+
+TEST(GetKernel, TakesItOutOfThePackageOnceAndThenOutOfTheCache) {
+  FakeArchive archive(kernel_deb());
+  const auto kernel = archive.get();
+  ASSERT_TRUE(kernel.has_value()) << kernel.error().str();
+  EXPECT_EQ(kernel->origin, "Debian package linux-image-6.1.0-9 6.1.192-2");
+  EXPECT_EQ(kernel->config.at("CONFIG_KEXEC"), "y");
+  EXPECT_TRUE(read_file(kernel->file).value() == arm64_kernel());
+  const long calls = archive.calls();
+  EXPECT_EQ(calls, 2);  // update, download
+  ASSERT_TRUE(archive.get().has_value());
+  EXPECT_EQ(archive.calls(), calls);
+}
+
+TEST(GetKernel, ADamagedCacheIsToldAndFetchedAgain) {
+  FakeArchive archive(kernel_deb());
+  const auto first = archive.get();
+  ASSERT_TRUE(first.has_value());
+  fs::resize_file(first->file, 100);
+  const auto again = archive.get();
+  ASSERT_TRUE(again.has_value()) << again.error().str();
+  EXPECT_THAT(archive.told, HasSubstr("is damaged (vmlinuz-6.1.0-9 has changed)"));
+  EXPECT_EQ(again->sha256, first->sha256);
+}
+
+TEST(GetKernel, AForgottenOneIsFetchedAgain) {
+  FakeArchive archive(kernel_deb());
+  ASSERT_TRUE(archive.get().has_value());
+  ASSERT_TRUE(forget_kernel(*find_target("arm64"), "debian-6.1").has_value());
+  const long calls = archive.calls();
+  ASSERT_TRUE(archive.get().has_value());
+  EXPECT_GT(archive.calls(), calls);
+}
+
+TEST(GetKernel, APackageWithoutAKernelIsTold) {
+  FakeArchive archive(make_deb({{"./usr/share/doc/x", "x"}}, "xz"));
+  const auto kernel = archive.get();
+  ASSERT_FALSE(kernel.has_value());
+  EXPECT_EQ(kernel.error().code, Errc::not_found);
+  EXPECT_THAT(kernel.error().str(), HasSubstr("no boot/vmlinu"));
+}
+
+TEST(GetKernel, AKernelForAnotherArchitectureIsRefusedAndNotCached) {
+  FakeArchive archive(make_deb({{"./boot/vmlinuz-6.1.0-9", std::string(as_text(samples::bzimage()))}}, "xz"));
+  const auto kernel = archive.get();
+  ASSERT_FALSE(kernel.has_value());
+  EXPECT_EQ(kernel.error().code, Errc::wrong_arch);
+  EXPECT_FALSE(kernel_store()->has(package_key(*find_row("arm64", "debian-6.1"))));
+}
+
+TEST(GetKernel, AnUnknownNameIsToldWithTheNearest) {
+  const auto kernel = get_kernel(*find_target("arm64"), "debian-61", {});
+  ASSERT_FALSE(kernel.has_value());
+  EXPECT_EQ(kernel.error().code, Errc::not_found);
+  EXPECT_THAT(kernel.error().str(), HasSubstr("debian-6.1"));
+}
+
+}  // namespace
+}  // namespace kexlab::images

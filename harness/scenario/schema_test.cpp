@@ -60,7 +60,7 @@ std::string validate(const yaml::Node& root) {
   if (validator.validate(schema, valijson::adapters::NlohmannJsonAdapter(document), &results)) return "";
   std::string out = "refused";
   valijson::ValidationResults::Error error;
-  while (results.popError(error)) out += "; " + error.description;
+  while (results.popError(error)) out.append("; ").append(error.description);
   return out;
 }
 

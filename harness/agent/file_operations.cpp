@@ -77,11 +77,7 @@ void read_file(Agent&, const Message& request, Message& answer) {
   Bytes data(static_cast<std::size_t>(max));
   const Filled filled = fill(fd.get(), offset, data);
   if (filled.error != 0) return failed(answer, filled.error, "read " + *path);
-  // Device trees and dumps are mostly zeros, and the channel may be a serial line: zeros at the end go as a number.
-  std::size_t kept = filled.size;
-  while (kept > 0 && data[kept - 1] == std::byte{0}) --kept;
-  answer.set("data", ByteView(data).first(kept));
-  if (kept < filled.size) answer.set("zeros", static_cast<std::uint64_t>(filled.size - kept));
+  answer.set("data", ByteView(data).first(filled.size));
   answer.set("size", static_cast<std::uint64_t>(status.st_size)).set("eof", filled.end);
 }
 

@@ -29,12 +29,9 @@ Result<Bytes> read_guest_part(Session& session, const std::string& path, std::ui
     return fail(error == ENOENT ? Errc::not_found : Errc::io, "read " + path + " in the guest", errno_name(static_cast<int>(error)));
   }
   Bytes bytes = to_bytes(answer->bytes("data").value_or(ByteView{}));
-  // Zeros at the end are sent as their number: device trees and dumps are mostly zeros, and a serial line is slow.
-  const auto zeros = answer->number("zeros").value_or(0);
-  if (zeros > part || bytes.size() + zeros > std::min(size, part)) {
-    return fail(Errc::protocol, "read " + path + " in the guest", fmt::format("the agent sent {} bytes and {} zeros for {}", bytes.size(), zeros, size));
+  if (bytes.size() > std::min(size, part)) {
+    return fail(Errc::protocol, "read " + path + " in the guest", fmt::format("the agent sent {} bytes for {}", bytes.size(), std::min(size, part)));
   }
-  bytes.insert(bytes.end(), static_cast<std::size_t>(zeros), std::byte{0});
   if (eof != nullptr) *eof = answer->number("eof").value_or(0) == 1 || bytes.empty();
   return bytes;
 }

@@ -63,7 +63,7 @@ Parameters combination(const Matrix& matrix, std::size_t index) {
 /// What the cases of one scenario may take together, so that a small file cannot make them fill the memory.
 struct Budget {
   std::size_t text = std::size_t{64} << 20;  ///< characters
-  std::size_t parts = 64 * 1024;            ///< steps and segments
+  std::size_t parts = 64 * 1024;             ///< steps and segments
 };
 
 /// Takes `size` from what is left.

@@ -46,7 +46,7 @@ struct Target {
   std::string console;              ///< "ttyS0": console= and the first serial port
   std::vector<Reasoned> cmdline;    ///< kernel command-line words every boot gets
   ChannelWiring channel;
-  std::string kvm_host;                  ///< uname -m of hosts whose KVM can run it; empty: none
+  std::string kvm_host;  ///< uname -m of hosts whose KVM can run it; empty: none
   /// The CPU's counter that a kexec does not restart: its name in the witness's report, and the nanoseconds of one tick
   /// under -icount shift=0 (1 ns is 1 instruction). Empty and 0: none.
   std::string counter_register;

@@ -8,6 +8,18 @@
 
 namespace kexlab::vm {
 
+void FakeWire::console(std::string bytes) {
+  happenings.emplace_back(Output{Output::Stream::console, std::move(bytes)});
+}
+
+void FakeWire::channel(std::string bytes) {
+  happenings.emplace_back(Output{Output::Stream::channel, std::move(bytes)});
+}
+
+void FakeWire::end(Ended::Why why, std::string detail, bool gone) {
+  happenings.emplace_back(Ended{why, gone, std::move(detail)});
+}
+
 struct FakeBackend::World {
   std::mutex mutex;
   std::vector<GuestSpec> boots;

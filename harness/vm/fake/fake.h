@@ -16,12 +16,10 @@ namespace kexlab::vm {
 /// What a script can make happen. The harness sees it in this order, one happening for each call of Guest::next.
 class FakeWire {
  public:
-  void console(std::string bytes) { happenings.push_back(Output{Output::Stream::console, std::move(bytes)}); }
-  void channel(std::string bytes) { happenings.push_back(Output{Output::Stream::channel, std::move(bytes)}); }
+  void console(std::string bytes);
+  void channel(std::string bytes);
   /// The guest ends; it receives nothing any more.
-  void end(Ended::Why why, std::string detail = {}, bool gone = false) {
-    happenings.push_back(Ended{why, gone, std::move(detail)});
-  }
+  void end(Ended::Why why, std::string detail = {}, bool gone = false);
   std::vector<Happening> happenings;
 };
 

@@ -14,7 +14,7 @@ FakeScript counter() {
           .received =
               [n = 0](FakeWire& wire, std::string_view bytes) mutable {
                 if (bytes == "q") return wire.end(Ended::Why::powered_off, "guest-shutdown");
-                wire.channel("N" + std::to_string(++n));
+                wire.channel(std::string("N").append(std::to_string(++n)));
               }};
 }
 

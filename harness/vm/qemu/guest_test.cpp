@@ -232,8 +232,8 @@ TEST_P(OnTarget, a_saved_file_that_is_cut_short_is_an_error_with_QEMUs_words) {
   from_file.restore_from = file;
   auto guest = backend_->boot(from_file);
   ASSERT_FALSE(guest);
-  EXPECT_EQ(guest.error().code, Errc::guest_died) << why(guest.error());
-  EXPECT_THAT(guest.error().broke, HasSubstr("migration failed"));
+  EXPECT_EQ(guest.error().code, Errc::corrupt) << why(guest.error());
+  EXPECT_THAT(guest.error().broke, HasSubstr("load of migration failed"));
 }
 
 TEST_P(OnTarget, a_saved_file_of_another_spec_is_refused) {

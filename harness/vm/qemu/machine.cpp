@@ -103,7 +103,12 @@ Status Machine::come_up(int saved) {
   const std::string what = "restore a saved machine";
   auto begun = command("migrate-incoming", {{"uri", "fd:" + std::to_string(saved)}}, command_limit);
   if (!begun) return tl::unexpected(begun.error());
-  if (auto status = wait_migrated(what); !status) return status;
+  if (auto status = wait_migrated(what); !status) {
+    // QEMU ends by itself when it cannot make sense of the stream, with more to say than QMP had.
+    auto error = explained({Errc::guest_died, what, status.error().broke, {}}).value();
+    if (status.error().code != Errc::timeout) error.code = Errc::corrupt;
+    return tl::unexpected(std::move(error));
+  }
   if (auto going = command("cont", json::object(), command_limit); !going) return tl::unexpected(going.error());
   return {};
 }
@@ -216,8 +221,7 @@ Status Machine::wait_migrated(const std::string& what) {
   }
   if (migration_ == "completed") return {};
   auto answer = command("query-migrate", json::object(), command_limit);
-  return fail(Errc::io, what, answer ? text_of(*answer, "error-desc", "migration " + migration_) : "migration failed",
-              "is the disk full?");
+  return fail(Errc::io, what, answer ? text_of(*answer, "error-desc", "migration " + migration_) : "migration failed");
 }
 
 Status Machine::migrate_to(int fd) {
@@ -232,7 +236,21 @@ Status Machine::migrate_to(int fd) {
   }
   auto status = wait_migrated("save the machine");
   if (!status) static_cast<void>(command("migrate_cancel", json::object(), command_limit));
-  return status;
+  if (!status) return status;
+  return wait_finalized();
+}
+
+// "completed" is told before the run state leaves finish-migrate, and until then `cont` is refused
+// (migration/migration.c, migration_iteration_finish; softmmu/runstate.c, vm_prepare_start).
+Status Machine::wait_finalized() {
+  const auto deadline = Clock::now() + command_limit;
+  while (Clock::now() < deadline) {
+    auto now = command("query-status", json::object(), command_limit);
+    if (!now) return tl::unexpected(now.error());
+    if (text_of(*now, "status", "") != "finish-migrate") return {};
+    context_.run_one_until(std::min(deadline, Clock::now() + 5ms));
+  }
+  return fail(Errc::timeout, "save the machine", "QEMU did not leave the state finish-migrate");
 }
 
 /// Adds how QEMU ended to an error that its silence caused.

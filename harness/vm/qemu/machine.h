@@ -71,6 +71,7 @@ class Machine {
   Status launch(const GuestSpec& spec, const std::filesystem::path& program, int saved);
   Status come_up(int saved);
   Status wait_migrated(const std::string& what);
+  Status wait_finalized();
   void on_event(const std::string& name, const nlohmann::json& data);
   bool wait_exit(std::chrono::milliseconds limit);
   void collect_last_words();

@@ -52,7 +52,7 @@ TEST(Accelerator, is_KVM_only_where_a_guest_answered) {
 
 TEST(ProbePayload, exists_for_each_target_that_some_hosts_KVM_runs) {
   for (const auto& target : all_targets()) {
-    if (!target.kvm_host.empty()) EXPECT_FALSE(probe_payload(target.name).empty()) << target.name;
+    EXPECT_TRUE(target.kvm_host.empty() || !probe_payload(target.name).empty()) << target.name;
   }
   EXPECT_TRUE(probe_payload("nothing").empty());
 }

@@ -108,6 +108,16 @@ TEST_F(Call, NumbersAndEntriesArriveAsThePlanHasThem) {
   EXPECT_EQ(std::memcmp(call->segments(), call->raw().data(), 2 * sizeof(RawSegment)), 0);
 }
 
+TEST_F(Call, ANumberThatTheWordCannotHoldIsRefused) {
+  for (std::uint64_t Segment::*field : {&Segment::mem, &Segment::memsz, &Segment::bufsz}) {
+    Plan plan = plan_with(pattern_segment(1));
+    plan.segments[0].*field = 0x100000000;
+    EXPECT_EQ(MaterialisedCall::make(plan).has_value(), sizeof(long) == 8);
+    plan.segments[0].*field = ~std::uint64_t{0} - 0xfff;  // "-4096" fits any word
+    EXPECT_TRUE(MaterialisedCall::make(plan));
+  }
+}
+
 TEST_F(Call, AnonymousBuffersHoldTheContentsThenZerosThenNothing) {
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, page - 1, page, page + 1}) {
     SCOPED_TRACE(size);
@@ -254,7 +264,8 @@ TEST_F(Call, TheArrayHoldsTheEntriesThatAreCounted) {
 TEST_F(Call, TheArrayPointerCanBeAnyKind) {
   for (const PointerRow& row : {PointerRow{Pointer::null, 0, false}, PointerRow{Pointer::unmapped, 0, false},
                                 PointerRow{Pointer::kernel, 0, false}, PointerRow{Pointer::no_access, 0, false},
-                                PointerRow{Pointer::half, 32, true}, PointerRow{Pointer::read_only, 64, false}}) {
+                                PointerRow{Pointer::half, sizeof(RawSegment), true},
+                                PointerRow{Pointer::read_only, 2 * sizeof(RawSegment), false}}) {
     SCOPED_TRACE(to_string(row.kind));
     Plan plan = plan_with(pattern_segment(1));
     plan.segments.push_back(pattern_segment(2));

@@ -107,6 +107,13 @@ TEST(RangeSet, IgnoresRangesThatAreEmptyOrTurnedRound) {
   EXPECT_EQ(set.ranges(), (std::vector<Range>{{0x1000, 0x2000}}));
 }
 
+TEST(RangeSet, ATemporarysRangesOutliveIt) {
+  auto make = [] { return RangeSet({{0x1000, 0x2000}, {0x3000, 0x4000}}); };
+  std::uint64_t sum = 0;
+  for (const Range& range : make().ranges()) sum += range.start;
+  EXPECT_EQ(sum, 0x4000u);
+}
+
 TEST(RangeSet, ReachesTheTopOfTheAddressSpace) {
   RangeSet set({{top - 0xfff, top}});
   set.add({0, 0x1000});

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kexlab {
@@ -47,7 +48,9 @@ class RangeSet {
   [[nodiscard]] bool overlaps(const Range& range) const;
   [[nodiscard]] RangeSet intersect(const Range& range) const;
   [[nodiscard]] std::uint64_t total() const;  ///< bytes covered
-  [[nodiscard]] const std::vector<Range>& ranges() const { return ranges_; }
+  [[nodiscard]] const std::vector<Range>& ranges() const& { return ranges_; }
+  /// By value from a temporary, so that `for (auto& range : make_set().ranges())` iterates over something that lives.
+  [[nodiscard]] std::vector<Range> ranges() && { return std::move(ranges_); }
 
   /// Where to look for a hole: `low` prefers the lowest fitting address, `high` the highest.
   enum class Prefer { low, high };

@@ -26,7 +26,10 @@ constexpr std::array<std::uint32_t, 4> page_sizes{0, 4096, 16384, 65536};
 Result<std::uint64_t> kernel_size(ByteView file, const Ask& ask) {
   if (!text::has(file, 0, "MZ")) return file.size();
   const auto end = pe_raw_end(file);
-  if (!end && file.size() < pe_header_most) return ends_early(ask, file, "the PE header", pe_header_most);
+  if (!end && file.size() < pe_header_most) {
+    return fail(Errc::truncated, ask.text, cat("the file ends at byte ", file.size(), ", inside the PE header"),
+                "fetch or copy the image again");
+  }
   if (!end) return contradicts(ask, "the file begins with MZ, but has no PE header");
   if (*end > file.size()) return ends_early(ask, file, "the PE sections", *end);
   return *end;

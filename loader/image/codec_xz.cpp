@@ -47,8 +47,8 @@ Result<std::uint64_t> run(lzma_stream& stream, std::string_view codec, ByteView 
   for (lzma_ret status = LZMA_OK; status != LZMA_STREAM_END;) {
     stream.next_out = reinterpret_cast<std::uint8_t*>(chunk->data());
     stream.avail_out = chunk_size;
-    // All input is there from the start, so LZMA_FINISH, which turns a missing end into LZMA_BUF_ERROR.
-    status = lzma_code(&stream, LZMA_FINISH);
+    // Where the input ends before the stream does, there is no progress twice in a row: LZMA_BUF_ERROR.
+    status = lzma_code(&stream, LZMA_RUN);
     if (status != LZMA_OK && status != LZMA_STREAM_END) return lzma_failed(status, stream, codec, sink, asked);
     if (!sink.add(ByteView(*chunk).first(chunk_size - stream.avail_out))) return stream_too_big(asked, codec, sink);
   }

@@ -110,11 +110,12 @@ std::optional<std::uint64_t> pvh_of(const Bytes& notes) {
 TEST(Pvh, TheEntryIsFoundAmongOtherNotes) {
   const Bytes other = note("GNU", 3, noise(20));
   const Bytes longer = note("Xen", 5, noise(7));
+  const Bytes padded = note("Padded", 1, noise(5));
   const Bytes entry64 = note("Xen", 18, text({"\x00\x01\x02\x03\0\0\0\0", 8}));
   const Bytes entry32 = note("Xen", 18, text({"\x00\x01\x02\x03", 4}));
   EXPECT_THAT(pvh_of(entry64), Optional(Eq(0x03020100U)));
   EXPECT_THAT(pvh_of(entry32), Optional(Eq(0x03020100U)));
-  EXPECT_THAT(pvh_of(join(join(other, longer), entry64)), Optional(Eq(0x03020100U)));
+  EXPECT_THAT(pvh_of(join(join(join(other, longer), padded), entry64)), Optional(Eq(0x03020100U)));
   EXPECT_EQ(pvh_of(join(other, longer)), std::nullopt);
   EXPECT_EQ(pvh_of(note("Xfn", 18, noise(8))), std::nullopt);
 }

@@ -131,7 +131,7 @@ std::vector<Bad> bad_arm64_images() {
   return {
       {"magic_cut", cut(good, 0x3b), Errc::unsupported, "the first 59 bytes of an EFI program"},
       {"header_cut", cut(good, 0x3e), Errc::truncated, "the arm64 Image header at 64"},
-      {"pe_header_cut", cut(good, 100), Errc::truncated, "the file ends at byte 100, the PE header"},
+      {"pe_header_cut", cut(good, 100), Errc::truncated, "the file ends at byte 100, inside the PE header"},
       {"sections_cut", cut(good, good.size() - 1), Errc::truncated,
        "the PE sections at " + std::to_string(good.size())},
       {"no_pe_header", with(join(good, Bytes(65536)), 0x3c, std::uint32_t{0x44}), Errc::corrupt, "has no PE header"},

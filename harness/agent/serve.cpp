@@ -15,6 +15,10 @@ namespace {
 constexpr std::size_t chunk = 16384;
 // A tty that reports its end has no other side for the moment; it is asked again this often.
 constexpr int idle_ms = 50;
+// A UART wakes its reader for every few bytes, and under emulation the wake-ups cost more than the bytes: in a request
+// longer than this, some are left to gather. Small requests are answered without delay.
+constexpr std::size_t short_request = 256;
+constexpr int gather_ms = 1;
 
 const Operation* find_operation(std::string_view name) {
   for (const auto table : {file_operations(), call_operations(), system_operations()}) {
@@ -93,7 +97,9 @@ int serve(Agent& agent, int in) {
   wire::Decoder decoder;
   wire::Assembler assembler;
   std::array<std::byte, chunk> buffer;
+  std::size_t unanswered = 0;
   for (;;) {
+    if (agent.in_guest && unanswered > short_request) poll(nullptr, 0, gather_ms);
     const long got = read_some(in, buffer);
     if (got < 0 && errno != EAGAIN && errno != EIO) return errno;
     if (got <= 0) {
@@ -104,6 +110,7 @@ int serve(Agent& agent, int in) {
     }
     std::vector<wire::Frame> frames;
     decoder.feed(as_text(ByteView(buffer).first(static_cast<std::size_t>(got))), frames, nullptr);
+    unanswered = frames.empty() || frames.back().kind == 'm' ? unanswered + static_cast<std::size_t>(got) : 0;
     if (const int error = answer_all(agent, frames, assembler); error != 0 && !agent.in_guest) return error;
   }
 }

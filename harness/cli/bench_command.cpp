@@ -8,8 +8,10 @@
 
 #include "harness/cli/command.h"
 #include "harness/cli/workdir.h"
+#include "harness/images/file.h"
 #include "harness/images/images.h"
 #include "harness/measure/measure.h"
+#include "harness/measure/summary.h"
 #include "harness/report/report.h"
 
 namespace kexlab::cli {
@@ -20,7 +22,7 @@ struct BenchFlags {
   Choice choice;
   unsigned repetitions = 5;
   bool no_instructions = false, list = false, fresh = false;
-  std::string json, filter;
+  std::string json, filter, summary;
 };
 
 /// Google Benchmark takes its settings as arguments of a program.
@@ -74,6 +76,15 @@ Result<int> bench(const BenchFlags& flags) {
   return static_cast<int>(all_good);
 }
 
+int show_summary(const std::string& file) {
+  auto json = images::read_file(file);
+  if (!json) return tell(json.error());
+  auto table = measure::summarize(as_text(*json));
+  if (!table) return tell(table.error());
+  fmt::print("{}", *table);
+  return all_good;
+}
+
 }  // namespace
 
 Action add_bench(CLI::App& app) {
@@ -83,10 +94,12 @@ Action add_bench(CLI::App& app) {
   app.add_option("--repetitions", flags->repetitions, "Samples of each wall-clock series")->check(CLI::Range(1U, 1000U));
   app.add_option("--out", flags->json, "File for Google Benchmark's JSON");
   app.add_option("--filter", flags->filter, "Regular expression over the series' names");
+  app.add_option("--summary", flags->summary, "Measure nothing: print a table of what an earlier --out FILE holds");
   app.add_flag("--no-instructions", flags->no_instructions, "Leave out the instruction counts (they need a boot of their own)");
   app.add_flag("--list", flags->list, "List the series");
   app.add_flag("--fresh", flags->fresh, "Use no guest that an earlier run kept, and keep none");
   return [flags] {
+    if (!flags->summary.empty()) return show_summary(flags->summary);
     auto code = bench(*flags);
     return code ? *code : tell(code.error());
   };

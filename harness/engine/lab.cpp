@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -63,6 +64,27 @@ Status write_atomically(const fs::path& file, ByteView bytes) {
   if (status && error) status = fail(Errc::io, "rename " + temporary.string(), error.message());
   if (!status) fs::remove(temporary, error);
   return status;
+}
+
+// Kept guests are a convenience; they may not eat the disk. Oldest first, each with what is known of it.
+constexpr std::uintmax_t most_kept = std::uintmax_t{4} << 30;
+
+void forget_oldest(const fs::path& folder) {
+  std::error_code ignored;
+  std::vector<std::pair<fs::file_time_type, fs::path>> files;
+  std::uintmax_t total = 0;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.path().extension() != ".state") continue;
+    files.emplace_back(entry.last_write_time(ignored), entry.path());
+    total += entry.file_size(ignored);
+  }
+  std::sort(files.begin(), files.end());
+  for (const auto& [time, file] : files) {
+    if (total <= most_kept) break;
+    total -= std::min(total, fs::file_size(file, ignored));
+    fs::remove(file, ignored);
+    fs::remove(fs::path(file).replace_extension(".json"), ignored);
+  }
 }
 
 fs::path hello_file(const fs::path& snapshot) { return fs::path(snapshot).replace_extension(".json"); }
@@ -243,6 +265,7 @@ void ReadyGuest::keep(const fs::path& file) {
   fs::create_directories(file.parent_path(), ignored);
   auto kept = guest_->save_to_file(file);
   if (kept) kept = write_atomically(hello_file(file), as_bytes(to_json(stage_.hello, stage_.facts)));
+  forget_oldest(file.parent_path());
   if (kept) return;
   fs::remove(file, ignored);
   bus_.notice(Notice::Level::warning, "the booted guest could not be kept for later runs: " + kept.error().str());

@@ -56,21 +56,28 @@ Result<int> bench(const BenchFlags& flags) {
   auto benches = make_benches(flags.choice, *backend, bus);
   if (!benches) return tl::unexpected(benches.error());
   const auto series = measure::make_series(engine::make_jobs(*cases, *benches), !flags.no_instructions);
-  if (series.empty()) return fail(Errc::invalid_argument, "measure these cases", "none of them loads or switches on the chosen targets", "`kexlab list tag:bench` tells which do");
+  if (series.empty())
+    return fail(Errc::invalid_argument, "measure these cases", "none of them loads or switches on the chosen targets",
+                "`kexlab list tag:bench` tells which do");
   measure::MeasureOptions how;
   how.repetitions = flags.repetitions;
   how.lab = {.snapshots = true, .keep_snapshots = !flags.fresh, .workdir = workdir->path(), .cache = *cache};
   measure::register_series(series, *backend, bus, how, stop_token());
   initialize(flags);
   for (const auto& one : *benches) {
-    benchmark::AddCustomContext(one.target->name, fmt::format("{} ({}), {}, {}", one.self.name, one.self.origin, one.vm_version, vm::to_string(one.accelerator.accelerator)));
+    benchmark::AddCustomContext(one.target->name,
+                                fmt::format("{} ({}), {}, {}", one.self.name, one.self.origin, one.vm_version,
+                                            vm::to_string(one.accelerator.accelerator)));
   }
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   if (!flags.list) {
-    fmt::print("wall: load in the guest's clock, switch in the host's; under emulation compare them as ratios within one run.\n"
-               "instructions: under -icount shift=0, one nanosecond is one guest instruction; equal kernels give equal figures.\n"
-               "Caches, TLBs and memory bandwidth are in neither.\n");
+    fmt::print(
+        "wall: load in the guest's clock, switch in the host's; under emulation compare them as ratios within one "
+        "run.\n"
+        "instructions: under -icount shift=0, one nanosecond is one guest instruction; equal kernels give equal "
+        "figures.\n"
+        "Caches, TLBs and memory bandwidth are in neither.\n");
   }
   if (stop_token().stop_requested() || measure::series_in_error() > 0) return static_cast<int>(harness_failed);
   return static_cast<int>(all_good);
@@ -91,11 +98,13 @@ Action add_bench(CLI::App& app) {
   auto flags = std::make_shared<BenchFlags>();
   app.add_option("cases", flags->wanted, "Names, globs, tag:NAME, files or folders; default: tag:bench");
   add_choice(app, flags->choice);
-  app.add_option("--repetitions", flags->repetitions, "Samples of each wall-clock series")->check(CLI::Range(1U, 1000U));
+  app.add_option("--repetitions", flags->repetitions, "Samples of each wall-clock series")
+      ->check(CLI::Range(1U, 1000U));
   app.add_option("--out", flags->json, "File for Google Benchmark's JSON");
   app.add_option("--filter", flags->filter, "Regular expression over the series' names");
   app.add_option("--summary", flags->summary, "Measure nothing: print a table of what an earlier --out FILE holds");
-  app.add_flag("--no-instructions", flags->no_instructions, "Leave out the instruction counts (they need a boot of their own)");
+  app.add_flag("--no-instructions", flags->no_instructions,
+               "Leave out the instruction counts (they need a boot of their own)");
   app.add_flag("--list", flags->list, "List the series");
   app.add_flag("--fresh", flags->fresh, "Use no guest that an earlier run kept, and keep none");
   return [flags] {

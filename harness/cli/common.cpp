@@ -43,7 +43,8 @@ bool is_file(const std::string& name) {
   return fs::is_regular_file(name, ignored);
 }
 
-const images::CatalogueRow* find_row(const std::string& target, const std::function<bool(const images::CatalogueRow&)>& fits) {
+const images::CatalogueRow* find_row(const std::string& target,
+                                     const std::function<bool(const images::CatalogueRow&)>& fits) {
   for (const auto& row : images::catalogue()) {
     if (row.target == target && fits(row)) return &row;
   }
@@ -53,7 +54,8 @@ const images::CatalogueRow* find_row(const std::string& target, const std::funct
 Result<images::Kernel> get(const Target& target, const std::string& name, engine::Bus& bus) {
   if (is_file(name)) return images::user_kernel(name, &target);
   if (name.find('/') != std::string::npos) {
-    return fail(Errc::not_found, "use kernel " + name, "there is no such file", "give a kernel image, or a name that `kexlab images` lists");
+    return fail(Errc::not_found, "use kernel " + name, "there is no such file",
+                "give a kernel image, or a name that `kexlab images` lists");
   }
   return images::get_kernel(target, name, [&](std::string_view what, double fraction) {
     bus.publish(engine::Progressed{std::string(what), fraction});
@@ -77,24 +79,33 @@ Result<std::vector<const Target*>> choose_targets(const Choice& choice) {
     return std::vector<const Target*>{*target};
   }
   for (const auto& target : all_targets()) {
-    const auto fits = [&](const images::CatalogueRow& row) { return choice.kernel.empty() ? row.is_default : row.name == choice.kernel; };
+    const auto fits = [&](const images::CatalogueRow& row) {
+      return choice.kernel.empty() ? row.is_default : row.name == choice.kernel;
+    };
     if (find_row(target.name, fits) != nullptr) chosen.push_back(&target);
   }
-  if (chosen.empty()) return fail(Errc::not_found, "use kernel " + choice.kernel, "the catalogue has no kernel of that name", "`kexlab images` lists them");
+  if (chosen.empty())
+    return fail(Errc::not_found, "use kernel " + choice.kernel, "the catalogue has no kernel of that name",
+                "`kexlab images` lists them");
   return chosen;
 }
 
 /// The cases that any of the patterns selects, in their order; a pattern that selects none is a mistake.
-Result<std::vector<scenario::Case>> select(std::vector<scenario::Case> cases, const std::vector<std::string>& patterns) {
+Result<std::vector<scenario::Case>> select(std::vector<scenario::Case> cases,
+                                           const std::vector<std::string>& patterns) {
   if (patterns.empty()) return cases;
   std::vector<std::string> known;
   for (const auto& one : cases) known.push_back(one.scenario);
   for (const auto& pattern : patterns) {
-    const bool any = std::any_of(cases.begin(), cases.end(), [&](const auto& one) { return scenario::matches(one, pattern); });
-    if (!any) return fail(Errc::invalid_argument, "choose cases '" + pattern + "'", "no scenario has that name, tag or pattern", yaml::suggestion(pattern, known));
+    const bool any =
+        std::any_of(cases.begin(), cases.end(), [&](const auto& one) { return scenario::matches(one, pattern); });
+    if (!any)
+      return fail(Errc::invalid_argument, "choose cases '" + pattern + "'", "no scenario has that name, tag or pattern",
+                  yaml::suggestion(pattern, known));
   }
   std::erase_if(cases, [&](const auto& one) {
-    return std::none_of(patterns.begin(), patterns.end(), [&](const auto& pattern) { return scenario::matches(one, pattern); });
+    return std::none_of(patterns.begin(), patterns.end(),
+                        [&](const auto& pattern) { return scenario::matches(one, pattern); });
   });
   return cases;
 }
@@ -139,8 +150,11 @@ void watch_signals() {
 
 void add_choice(CLI::App& app, Choice& choice) {
   app.add_option("--target", choice.targets, "Target(s); default: every target that has a kernel")->delimiter(',');
-  app.add_option("--kernel", choice.kernel, "Kernel under test: an image (bzImage, Image, vmlinux) or a catalogue name");
-  app.add_option("--next", choice.next, "Kernel that it starts: an image or a catalogue name; default: the catalogue's, or an image given by --kernel itself");
+  app.add_option("--kernel", choice.kernel,
+                 "Kernel under test: an image (bzImage, Image, vmlinux) or a catalogue name");
+  app.add_option("--next", choice.next,
+                 "Kernel that it starts: an image or a catalogue name; default: the catalogue's, or an image given by "
+                 "--kernel itself");
 }
 
 Result<std::vector<engine::Bench>> make_benches(const Choice& choice, vm::Backend& backend, engine::Bus& bus) {
@@ -151,7 +165,8 @@ Result<std::vector<engine::Bench>> make_benches(const Choice& choice, vm::Backen
   for (const Target* target : *targets) {
     engine::Bench& bench = benches.emplace_back();
     bench.target = target;
-    const auto* row = find_row(target->name, [](const images::CatalogueRow& candidate) { return candidate.is_default; });
+    const auto* row =
+        find_row(target->name, [](const images::CatalogueRow& candidate) { return candidate.is_default; });
     const std::string name = choice.kernel.empty() && row != nullptr ? row->name : choice.kernel;
     auto self = get(*target, name, bus);
     if (!self) return tl::unexpected(self.error());
@@ -163,7 +178,8 @@ Result<std::vector<engine::Bench>> make_benches(const Choice& choice, vm::Backen
     if (!version) return tl::unexpected(version.error());
     bench.vm_version = std::move(*version);
     bench.accelerator = vm::choose_accelerator(*target);
-    if (!bench.accelerator.why.empty()) bus.notice(engine::Notice::Level::info, target->name + ": " + bench.accelerator.why);
+    if (!bench.accelerator.why.empty())
+      bus.notice(engine::Notice::Level::info, target->name + ": " + bench.accelerator.why);
     if (auto status = engine::prepare(bench); !status) return tl::unexpected(status.error());
   }
   return benches;
@@ -173,7 +189,8 @@ Result<fs::path> scenario_folder() {
   std::error_code ignored;
   const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   const char* chosen = std::getenv("KEXLAB_SCENARIOS");
-  for (const fs::path& candidate : {chosen != nullptr ? fs::path(chosen) : fs::path(), program / "scenarios", program / "../share/kexlab/scenarios"}) {
+  for (const fs::path& candidate : {chosen != nullptr ? fs::path(chosen) : fs::path(), program / "scenarios",
+                                    program / "../share/kexlab/scenarios"}) {
     if (!candidate.empty() && fs::is_directory(candidate, ignored)) return candidate;
   }
   return fail(Errc::not_found, "find the scenarios", "there is no folder 'scenarios' beside the program",
@@ -183,7 +200,8 @@ Result<fs::path> scenario_folder() {
 Result<std::vector<scenario::Case>> choose_cases(const std::vector<std::string>& wanted) {
   std::vector<std::string> files, patterns;
   for (const auto& word : wanted) {
-    const bool path = word.ends_with(".yaml") || word.ends_with(".yml") || (word.find('/') != std::string::npos && fs::is_directory(word));
+    const bool path = word.ends_with(".yaml") || word.ends_with(".yml") ||
+                      (word.find('/') != std::string::npos && fs::is_directory(word));
     (path ? files : patterns).push_back(word);
   }
   if (files.empty()) {

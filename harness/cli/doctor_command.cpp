@@ -22,11 +22,13 @@ int doctor(const std::vector<std::string>& names) {
   bool bad = false;
   for (const auto& check : images::run_checks(targets)) {
     bad |= check.state == images::Check::State::bad;
-    fmt::print("{:<4} {:<28} {}{}\n", images::to_string(check.state), check.name, check.found, check.hint.empty() ? "" : " -> " + check.hint);
+    fmt::print("{:<4} {:<28} {}{}\n", images::to_string(check.state), check.name, check.found,
+               check.hint.empty() ? "" : " -> " + check.hint);
   }
   for (const Target& target : targets) {
     const auto choice = vm::choose_accelerator(target);
-    fmt::print("ok   {:<28} {}{}\n", "accelerator of " + target.name, vm::to_string(choice.accelerator), choice.why.empty() ? "" : ": " + choice.why);
+    fmt::print("ok   {:<28} {}{}\n", "accelerator of " + target.name, vm::to_string(choice.accelerator),
+               choice.why.empty() ? "" : ": " + choice.why);
   }
   return bad ? harness_failed : all_good;
 }

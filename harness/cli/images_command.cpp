@@ -22,7 +22,9 @@ struct ImagesFlags {
 };
 
 bool wanted(const ImagesFlags& flags, const images::CatalogueRow& row) {
-  auto in = [](const std::vector<std::string>& list, const std::string& word) { return list.empty() || std::find(list.begin(), list.end(), word) != list.end(); };
+  auto in = [](const std::vector<std::string>& list, const std::string& word) {
+    return list.empty() || std::find(list.begin(), list.end(), word) != list.end();
+  };
   return in(flags.names, row.name) && in(flags.targets, row.target);
 }
 
@@ -31,21 +33,27 @@ void print_rows(const ImagesFlags& flags) {
   for (const auto& row : images::catalogue()) {
     if (!wanted(flags, row)) continue;
     const char* use = row.is_default ? "default" : row.is_next ? "next" : "";
-    fmt::print("{:<12} {:<14} {:<10} {}\n", row.target, row.name, use, row.source.empty() ? "package " + row.package : "built from " + row.source);
+    fmt::print("{:<12} {:<14} {:<10} {}\n", row.target, row.name, use,
+               row.source.empty() ? "package " + row.package : "built from " + row.source);
   }
 }
 
 void print_kernel(const images::Kernel& kernel) {
-  fmt::print("{} {}\n  file     {}\n  from     {}\n  image    {}\n  sha256   {}\n", kernel.target, kernel.name, kernel.file.string(), kernel.origin, kernel.image.str(), kernel.sha256);
+  fmt::print("{} {}\n  file     {}\n  from     {}\n  image    {}\n  sha256   {}\n", kernel.target, kernel.name,
+             kernel.file.string(), kernel.origin, kernel.image.str(), kernel.sha256);
   const std::string why_not = images::why_not_kexec(kernel);
-  fmt::print("  kexec    {}\n", !why_not.empty() ? why_not : kernel.config_known ? "CONFIG_KEXEC=y" : "its configuration is not known");
+  fmt::print("  kexec    {}\n", !why_not.empty()      ? why_not
+                                : kernel.config_known ? "CONFIG_KEXEC=y"
+                                                      : "its configuration is not known");
 }
 
 int fetch(const ImagesFlags& flags) {
   report::TerminalOptions options;
   options.living = isatty(STDOUT_FILENO) != 0;
   auto screen = report::make_terminal(stdout, options);
-  const images::Progress progress = [&](std::string_view what, double fraction) { screen->on(engine::Progressed{std::string(what), fraction}); };
+  const images::Progress progress = [&](std::string_view what, double fraction) {
+    screen->on(engine::Progressed{std::string(what), fraction});
+  };
   const std::vector<std::filesystem::path> patches(flags.patches.begin(), flags.patches.end());
   bool any = false;
   for (const auto& row : images::catalogue()) {
@@ -54,11 +62,14 @@ int fetch(const ImagesFlags& flags) {
     any = true;
     auto target = require_target(row.target);
     if (!target) return tell(target.error());
-    auto kernel = patches.empty() ? images::get_kernel(**target, row.name, progress) : images::build_kernel(**target, row, patches, progress);
+    auto kernel = patches.empty() ? images::get_kernel(**target, row.name, progress)
+                                  : images::build_kernel(**target, row, patches, progress);
     if (!kernel) return tell(kernel.error());
     print_kernel(*kernel);
   }
-  return any ? static_cast<int>(all_good) : tell({Errc::invalid_argument, "fetch kernels", "no row of the catalogue is of that name and target", "`kexlab images` lists them"});
+  return any ? static_cast<int>(all_good)
+             : tell({Errc::invalid_argument, "fetch kernels", "no row of the catalogue is of that name and target",
+                     "`kexlab images` lists them"});
 }
 
 int show_file(const std::string& file) {
@@ -74,8 +85,11 @@ Action add_images(CLI::App& app) {
   auto flags = std::make_shared<ImagesFlags>();
   app.add_option("kernels", flags->names, "Names of the catalogue; default: all");
   app.add_option("--target", flags->targets, "Target(s)")->delimiter(',');
-  app.add_flag("--get", flags->fetch, "Fetch or build them into the cache (default and next kernels where none is named)");
-  app.add_option("--patch", flags->patches, "With --get, for kernels built from source: patches to apply, for example to break one on purpose")->check(CLI::ExistingFile);
+  app.add_flag("--get", flags->fetch,
+               "Fetch or build them into the cache (default and next kernels where none is named)");
+  app.add_option("--patch", flags->patches,
+                 "With --get, for kernels built from source: patches to apply, for example to break one on purpose")
+      ->check(CLI::ExistingFile);
   app.add_option("--file", flags->file, "Tell what this kernel image is");
   return [flags] {
     if (!flags->file.empty()) return show_file(flags->file);

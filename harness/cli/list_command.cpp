@@ -26,8 +26,10 @@ void list_targets() {
   fmt::print("{:<12} {:<24} {:<12} {:<16} {:>8}  {}\n", "target", "machine", "cpu", "console", "page", "cannot");
   for (const auto& target : all_targets()) {
     std::string limits;
-    for (const auto& limit : target.limitations) limits += (limits.empty() ? "" : "; ") + limit.feature + ": " + limit.cause;
-    fmt::print("{:<12} {:<24} {:<12} {:<16} {:>8}  {}\n", target.name, target.machine, target.cpu, target.console, target.page_size, limits.empty() ? "-" : limits);
+    for (const auto& limit : target.limitations)
+      limits += (limits.empty() ? "" : "; ") + limit.feature + ": " + limit.cause;
+    fmt::print("{:<12} {:<24} {:<12} {:<16} {:>8}  {}\n", target.name, target.machine, target.cpu, target.console,
+               target.page_size, limits.empty() ? "-" : limits);
   }
 }
 

@@ -10,13 +10,15 @@
 
 int main(int argc, char** argv) try {
   using namespace kexlab::cli;
-  CLI::App app{"kexlab tests kexec: it boots guests, loads kernels, switches to them, and says what broke.\n"
-               "Exit codes: 0 all passed, 1 the kernel failed something, 2 usage, 3 the harness or the host failed."};
+  CLI::App app{
+      "kexlab tests kexec: it boots guests, loads kernels, switches to them, and says what broke.\n"
+      "Exit codes: 0 all passed, 1 the kernel failed something, 2 usage, 3 the harness or the host failed."};
   app.name("kexlab");
   app.set_version_flag("--version", KEXLAB_VERSION);
   app.require_subcommand(1);
   const std::vector<std::pair<const char*, Action (*)(CLI::App&)>> commands{
-      {"run", add_run}, {"list", add_list}, {"bench", add_bench}, {"images", add_images}, {"plan", add_plan}, {"doctor", add_doctor}};
+      {"run", add_run},       {"list", add_list}, {"bench", add_bench},
+      {"images", add_images}, {"plan", add_plan}, {"doctor", add_doctor}};
   const std::vector<const char*> abouts{"Run scenarios on kernels and report what passed and what broke",
                                         "List scenarios, cases, targets",
                                         "Measure load and switch latency",

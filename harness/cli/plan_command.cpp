@@ -44,7 +44,8 @@ Result<std::string> plan_text(const PlanFlags& flags) {
 Action add_plan(CLI::App& app) {
   auto flags = std::make_shared<PlanFlags>();
   app.add_option("image", flags->image, "Kernel image")->required();
-  app.add_option("--machine", flags->profile, "Saved machine profile (JSON), as `kexlab run` stores for each guest")->required();
+  app.add_option("--machine", flags->profile, "Saved machine profile (JSON), as `kexlab run` stores for each guest")
+      ->required();
   app.add_option("--initrd", flags->initrd, "Initrd");
   app.add_option("--cmdline", flags->cmdline, "Command line");
   app.add_flag("--crash", flags->crash, "Plan a crash kernel (KEXEC_ON_CRASH)");

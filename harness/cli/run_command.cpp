@@ -43,7 +43,8 @@ Status apply_shard(const std::string& shard, std::vector<scenario::Case>& cases)
   unsigned index = 0, count = 0;
   char rest = 0;
   if (std::sscanf(shard.c_str(), "%u/%u%c", &index, &count, &rest) != 2 || index < 1 || index > count) {
-    return fail(Errc::invalid_argument, "--shard " + shard, "a shard is INDEX/COUNT with 1 <= INDEX <= COUNT", "for example --shard 1/4");
+    return fail(Errc::invalid_argument, "--shard " + shard, "a shard is INDEX/COUNT with 1 <= INDEX <= COUNT",
+                "for example --shard 1/4");
   }
   std::vector<scenario::Case> mine;
   for (std::size_t i = index - 1; i < cases.size(); i += count) mine.push_back(std::move(cases[i]));
@@ -65,14 +66,18 @@ std::unique_ptr<engine::Sink> make_screen(const RunFlags& flags) {
   return report::make_terminal(stdout, options);
 }
 
-engine::RunStarted describe_run(const std::string& id, std::size_t cases, unsigned jobs, const fs::path& folder, const std::vector<engine::Bench>& benches) {
-  engine::RunStarted started{.id = id, .started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))), .version = KEXLAB_VERSION};
+engine::RunStarted describe_run(const std::string& id, std::size_t cases, unsigned jobs, const fs::path& folder,
+                                const std::vector<engine::Bench>& benches) {
+  engine::RunStarted started{.id = id,
+                             .started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))),
+                             .version = KEXLAB_VERSION};
   started.cases = cases;
   started.jobs = jobs;
   started.results = folder.string();
   for (const auto& bench : benches) {
     started.kernels[bench.target->name + "/" + bench.self.name] = bench.self.origin + " sha256:" + bench.self.sha256;
-    started.kernels[bench.target->name + "/" + bench.next.name + " (next)"] = bench.next.origin + " sha256:" + bench.next.sha256;
+    started.kernels[bench.target->name + "/" + bench.next.name + " (next)"] =
+        bench.next.origin + " sha256:" + bench.next.sha256;
     started.host[bench.target->name] = bench.vm_version + ", " + vm::to_string(bench.accelerator.accelerator);
   }
   started.host["cores"] = std::to_string(std::thread::hardware_concurrency());
@@ -80,7 +85,8 @@ engine::RunStarted describe_run(const std::string& id, std::size_t cases, unsign
 }
 
 int exit_code(const engine::RunFinished& summary) {
-  if (summary.interrupted || summary.total.error > 0) return summary.total.failed + summary.total.timeout > 0 && !summary.interrupted ? kernel_failed : harness_failed;
+  if (summary.interrupted || summary.total.error > 0)
+    return summary.total.failed + summary.total.timeout > 0 && !summary.interrupted ? kernel_failed : harness_failed;
   return summary.total.failed + summary.total.timeout > 0 ? kernel_failed : all_good;
 }
 
@@ -105,7 +111,9 @@ Result<Books> open_books(const RunFlags& flags) {
   }
   std::error_code error;
   fs::create_directories(books.folder, error);
-  if (error) return fail(Errc::io, "make the results folder " + books.folder.string(), error.message(), "choose another with --results");
+  if (error)
+    return fail(Errc::io, "make the results folder " + books.folder.string(), error.message(),
+                "choose another with --results");
   return books;
 }
 
@@ -140,12 +148,18 @@ Result<int> run(const RunFlags& flags) {
   engine::RunOptions options;
   options.jobs = flags.jobs != 0 ? flags.jobs : std::max(1U, std::thread::hardware_concurrency());
   options.memory_mib = flags.memory_mib;
-  options.lab = {.snapshots = !flags.no_snapshots, .keep_snapshots = !flags.fresh, .deadline_scale = flags.deadline_scale, .workdir = workdir->path(), .cache = *cache};
+  options.lab = {.snapshots = !flags.no_snapshots,
+                 .keep_snapshots = !flags.fresh,
+                 .deadline_scale = flags.deadline_scale,
+                 .workdir = workdir->path(),
+                 .cache = *cache};
   options.earlier = books->earlier;
   if (!flags.choice.kernel.empty()) options.command += " --kernel " + flags.choice.kernel;
   if (!flags.choice.next.empty()) options.command += " --next " + flags.choice.next;
   const auto jobs = engine::make_jobs(*cases, *benches);
-  if (jobs.empty()) return fail(Errc::invalid_argument, "run these cases", "none of them applies to the chosen targets", "`kexlab list` tells the targets of each");
+  if (jobs.empty())
+    return fail(Errc::invalid_argument, "run these cases", "none of them applies to the chosen targets",
+                "`kexlab list` tells the targets of each");
   bus.publish(describe_run(books->id, jobs.size(), options.jobs, books->folder, *benches));
   for (const auto& result : options.earlier) bus.publish(engine::CaseFinished{result});
   engine::Runner runner(*backend, bus, options);
@@ -159,18 +173,22 @@ Result<int> run(const RunFlags& flags) {
 
 Action add_run(CLI::App& app) {
   auto flags = std::make_shared<RunFlags>();
-  app.add_option("cases", flags->wanted, "Names, globs, tag:NAME, scenario files or folders; default: all scenarios of the project");
+  app.add_option("cases", flags->wanted,
+                 "Names, globs, tag:NAME, scenario files or folders; default: all scenarios of the project");
   add_choice(app, flags->choice);
   app.add_option("--jobs,-j", flags->jobs, "Guests at a time; default: one a core");
   app.add_option("--memory", flags->memory_mib, "MiB for all guests together; default: three quarters of what is free");
   app.add_option("--results", flags->results, "Folder for results; default: kexlab-results/<run>");
-  app.add_option("--resume", flags->resume, "Go on with the interrupted run whose results lie in this folder")->excludes("--results");
+  app.add_option("--resume", flags->resume, "Go on with the interrupted run whose results lie in this folder")
+      ->excludes("--results");
   app.add_option("--junit", flags->junit, "JUnit XML file; default: junit.xml in the results folder");
-  app.add_option("--format", flags->format, "What is printed: terminal or ktap")->check(CLI::IsMember({"terminal", "ktap"}));
+  app.add_option("--format", flags->format, "What is printed: terminal or ktap")
+      ->check(CLI::IsMember({"terminal", "ktap"}));
   app.add_flag("--no-snapshots", flags->no_snapshots, "Boot a guest for every case");
   app.add_flag("--fresh", flags->fresh, "Use no guest that an earlier run kept, and keep none");
   app.add_flag("--verbose,-v", flags->verbose, "Print every step of every case");
-  app.add_option("--deadline-scale", flags->deadline_scale, "Multiply every deadline, for slow hosts")->check(CLI::Range(0.1, 100.0));
+  app.add_option("--deadline-scale", flags->deadline_scale, "Multiply every deadline, for slow hosts")
+      ->check(CLI::Range(0.1, 100.0));
   app.add_option("--shard", flags->shard, "INDEX/COUNT: only every COUNT-th case, from the INDEX-th on");
   return [flags] {
     auto code = run(*flags);

@@ -35,7 +35,8 @@ class CaseTest : public testing::Test {
     const auto shape = engine::shape_of(*job_.bench, *job_.what);
     if (!shared_.guest || !(shared_.guest->shape() == shape)) {
       shared_.guest.reset();
-      shared_.guest = std::make_unique<engine::ReadyGuest>(*shared_.backend, shared_.bus, shape, shared_.lab, stop_token());
+      shared_.guest =
+          std::make_unique<engine::ReadyGuest>(*shared_.backend, shared_.bus, shape, shared_.lab, stop_token());
     }
     auto& guest = *shared_.guest;
     if (auto ready = guest.make_ready(); !ready) {
@@ -48,7 +49,8 @@ class CaseTest : public testing::Test {
     if (runner.dirty() || result.outcome != engine::Outcome::passed) guest.spoil();
     if (guest.session().ended() && guest.session().ended()->gone) guest.discard();
     EXPECT_EQ(result.outcome, engine::Outcome::passed)
-        << engine::to_string(result.outcome) << ": " << result.reason << "\nat " << result.where << "\n" << result.console_tail;
+        << engine::to_string(result.outcome) << ": " << result.reason << "\nat " << result.where << "\n"
+        << result.console_tail;
   }
 
  private:
@@ -68,8 +70,9 @@ void register_cases(Shared& shared) {
     const std::string& id = job.what->id;
     const auto slash = id.find('/');
     const std::string suite = identifier(job.bench->target->name) + "_" + identifier(id.substr(0, slash));
-    testing::RegisterTest(suite.c_str(), identifier(id.substr(slash + 1)).c_str(), nullptr, job.bench->self.name.c_str(), job.what->where.file.c_str(),
-                          job.what->where.line, [&shared, job]() -> CaseTest* { return new CaseTest(shared, job); });
+    testing::RegisterTest(suite.c_str(), identifier(id.substr(slash + 1)).c_str(), nullptr,
+                          job.bench->self.name.c_str(), job.what->where.file.c_str(), job.what->where.line,
+                          [&shared, job]() -> CaseTest* { return new CaseTest(shared, job); });
   }
 }
 

@@ -15,8 +15,8 @@ Result<Workdir> Workdir::make() {
   const fs::path parent = fs::temp_directory_path(error);
   std::string name = (parent / "kexlab-XXXXXX").string();
   if (error || mkdtemp(name.data()) == nullptr) {
-    return fail(Errc::io, "make a folder for this run in " + parent.string(), error ? error.message() : std::strerror(errno),
-                "set TMPDIR to a folder that can be written");
+    return fail(Errc::io, "make a folder for this run in " + parent.string(),
+                error ? error.message() : std::strerror(errno), "set TMPDIR to a folder that can be written");
   }
   return Workdir(name);
 }

@@ -96,7 +96,9 @@ Verdict CaseRunner::on(const scenario::RebootStep& reboot, StepRecord& record) {
   auto answer = ask(std::move(request));
   if (!answer) {
     if (answer.error().code == Errc::guest_died || answer.error().code == Errc::timeout) {
-      return {Outcome::failed, "reboot(2) was to return " + reboot.expect.text + ", but it did not return: " + answer.error().broke, {}};
+      return {Outcome::failed,
+              "reboot(2) was to return " + reboot.expect.text + ", but it did not return: " + answer.error().broke,
+              {}};
     }
     return from_error(answer.error());
   }
@@ -119,7 +121,10 @@ Verdict CaseRunner::on(const scenario::HoldStep&, StepRecord& record) {
   if (!answer) return from_error(answer.error());
   dirty_ = true;
   if (answer->number("held").value_or(0) != 1) {
-    return {Outcome::error, "the agent could not hold the kexec lock: " + errno_name(static_cast<int>(answer->number("errno").value_or(0))), {}};
+    return {
+        Outcome::error,
+        "the agent could not hold the kexec lock: " + errno_name(static_cast<int>(answer->number("errno").value_or(0))),
+        {}};
   }
   lock_held_ = true;
   record.observed = "held";

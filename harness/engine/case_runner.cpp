@@ -43,8 +43,14 @@ Cargo cargo_of(const scenario::Case& what) {
 }
 
 CaseRunner::CaseRunner(const Stage& stage, const scenario::Case& what, Session& session)
-    : stage_(stage), case_(what), session_(session), started_(Clock::now()), deadline_(started_ + what.deadline),
-      nonce_(make_nonce()), facts_(stage.facts), hello_(stage.hello) {
+    : stage_(stage),
+      case_(what),
+      session_(session),
+      started_(Clock::now()),
+      deadline_(started_ + what.deadline),
+      nonce_(make_nonce()),
+      facts_(stage.facts),
+      hello_(stage.hello) {
   result_.id = what.id;
   result_.scenario = what.scenario;
   result_.about = what.about;
@@ -56,7 +62,9 @@ CaseRunner::CaseRunner(const Stage& stage, const scenario::Case& what, Session& 
 double CaseRunner::elapsed() const { return std::chrono::duration<double>(Clock::now() - started_).count(); }
 
 // A request to a living agent takes milliseconds; 20 s leave room for hundreds of MiB to be copied under emulation.
-CaseRunner::Clock::time_point CaseRunner::soon() const { return std::min(deadline_, Clock::now() + std::chrono::seconds(20)); }
+CaseRunner::Clock::time_point CaseRunner::soon() const {
+  return std::min(deadline_, Clock::now() + std::chrono::seconds(20));
+}
 
 CaseResult CaseRunner::run() {
   result_.outcome = Outcome::passed;
@@ -89,7 +97,8 @@ Verdict CaseRunner::from_error(const Error& error) const {
   switch (error.code) {
     case Errc::guest_died:
       return {session_.ended() && session_.ended()->why == vm::Ended::Why::vm_died ? Outcome::error : Outcome::failed,
-              "the guest ended while it was to answer: " + error.str(), {}};
+              "the guest ended while it was to answer: " + error.str(),
+              {}};
     case Errc::timeout:
       return {Outcome::timeout, "the guest stopped answering: " + error.str(), {}};
     default:
@@ -116,12 +125,16 @@ Verdict CaseRunner::judge_call(const scenario::Expectation& expect, const wire::
     want_error = predicted->error;
   }
   if (want_error != 0) want_value = -1;
-  auto phrase = [](long v, int e) { return e != 0 ? errno_name(e) : v == 0 ? std::string("ok") : fmt::format("value {}", v); };
+  auto phrase = [](long v, int e) {
+    return e != 0 ? errno_name(e) : v == 0 ? std::string("ok") : fmt::format("value {}", v);
+  };
   record.observed = phrase(value, error);
   record.expected = phrase(want_value, want_error);
   if (value == want_value && error == want_error) return {};
   return {Outcome::failed,
-          fmt::format("{}: the kernel answered {}, expected {}{}", record.what, record.observed, record.expected, explained), rule};
+          fmt::format("{}: the kernel answered {}, expected {}{}", record.what, record.observed, record.expected,
+                      explained),
+          rule};
 }
 
 void CaseRunner::note_loaded(const Plan& plan, bool crash) {

@@ -27,14 +27,14 @@ struct Verdict {
 
 /// What every case on a guest shares.
 struct Stage {
-  const Target* target = nullptr;          ///< not null, like all pointers here
-  const images::Kernel* self = nullptr;    ///< the kernel under test
-  const images::Kernel* next = nullptr;    ///< the kernel it is to start; may be the same
+  const Target* target = nullptr;        ///< not null, like all pointers here
+  const images::Kernel* self = nullptr;  ///< the kernel under test
+  const images::Kernel* next = nullptr;  ///< the kernel it is to start; may be the same
   const Payload* payload = nullptr;
-  Bytes witness;                           ///< the target's witness image; empty where it has none
-  Cargo cargo;                             ///< what the guest carries
-  Hello hello;                             ///< of the first kernel
-  Facts facts;                             ///< likewise
+  Bytes witness;  ///< the target's witness image; empty where it has none
+  Cargo cargo;    ///< what the guest carries
+  Hello hello;    ///< of the first kernel
+  Facts facts;    ///< likewise
 };
 
 class CaseRunner {
@@ -54,7 +54,7 @@ class CaseRunner {
     Plan plan;
     std::optional<NextInitrd> initrd;
     std::string cmdline;
-    std::string kernel;  ///< "self", "next"; empty for explicit segments
+    std::string kernel;                            ///< "self", "next"; empty for explicit segments
     std::optional<witness::WitnessTable> witness;  ///< what the witness among the segments was told
   };
 
@@ -102,25 +102,24 @@ class CaseRunner {
   [[nodiscard]] Clock::time_point soon() const;
   [[nodiscard]] double elapsed() const;
 
-
   const Stage& stage_;
   const scenario::Case& case_;
   Session& session_;
   Clock::time_point started_, deadline_, switched_;
   std::string nonce_;
   CaseResult result_;
-  std::optional<Facts> facts_;          ///< of the kernel that runs now
-  Hello hello_;                         ///< of the kernel that runs now
+  std::optional<Facts> facts_;  ///< of the kernel that runs now
+  Hello hello_;                 ///< of the kernel that runs now
   std::optional<Loaded> normal_, crash_;
-  std::optional<Loaded> running_;       ///< what the kernel that runs now was started from
-  std::optional<Loaded> candidate_;     ///< what the last plan_of made
-  std::optional<Range> previous_;       ///< the segment laid last, for "previous end"
-  Bytes marker_;                        ///< known memory of the first kernel: see the agent's `marker`
+  std::optional<Loaded> running_;    ///< what the kernel that runs now was started from
+  std::optional<Loaded> candidate_;  ///< what the last plan_of made
+  std::optional<Range> previous_;    ///< the segment laid last, for "previous end"
+  Bytes marker_;                     ///< known memory of the first kernel: see the agent's `marker`
   std::vector<std::uint64_t> marker_pages_;
-  Machine crashed_machine_;             ///< facts of the kernel that crashed, for /proc/vmcore
+  Machine crashed_machine_;  ///< facts of the kernel that crashed, for /proc/vmcore
   Hello crashed_hello_;
   bool lock_held_ = false;
-  bool started_by_crash_ = false;       ///< the running kernel is a crash kernel
+  bool started_by_crash_ = false;  ///< the running kernel is a crash kernel
   bool dirty_ = false;
 };
 

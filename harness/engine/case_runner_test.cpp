@@ -183,7 +183,9 @@ TEST_P(Stories, has_the_outcome_and_says_why) {
   const bool passed = story.outcome == Outcome::passed;
   EXPECT_EQ(result.reason.empty(), passed) << result.reason;
   EXPECT_EQ(result.where.empty(), passed);
-  if (*story.where != '\0') EXPECT_EQ(result.where, story.where);
+  if (*story.where != '\0') {
+    EXPECT_EQ(result.where, story.where);
+  }
   EXPECT_EQ(result.console_tail.empty(), passed);
   ASSERT_FALSE(result.steps.empty());
   for (std::size_t i = 0; i + 1 < result.steps.size(); ++i) EXPECT_TRUE(result.steps[i].good) << result.steps[i].what;
@@ -265,7 +267,7 @@ const Story stories[] = {
     {"the_lock_cannot_be_held", held, [](Agent& a) { a.instead = answering("hold", EPERM); }, Outcome::error, {"could not hold the kexec lock: EPERM"}},
 };
 
-INSTANTIATE_TEST_SUITE_P(outcomes, Stories, testing::ValuesIn(stories), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(outcomes, Stories, testing::ValuesIn(stories), [](const auto& row) { return row.param.name; });
 
 TEST_F(CaseRunnerTest, names_the_segment_that_a_silent_guest_hangs_in) {
   Agent agent = lab_->agent();
@@ -350,7 +352,7 @@ const Hostile hostiles[] = {
     {"garbage_before_every_answer", self,
      [](Agent& a) {
        a.instead = [](Agent&, const Message&, FakeWire& wire) {
-         wire.channel(std::string("\0\xff@KM:0010:!!!!:00000000\n@KM:ffff:\n@K@K@Km:0004:AAAA:deadbeef\n", 60));
+         wire.channel(std::string("\0\xff@KM:0010:!!!!:00000000\n@KM:ffff:\n@K@K@Km:0004:AAAA:deadbeef\n", 62));
          wire.channel(wire::encode_frame('M', as_bytes("no message at all")) + wire::encode_frame('m', {}));
          return false;
        };
@@ -424,7 +426,7 @@ TEST_P(Hostiles, gives_an_outcome) {
   EXPECT_LE(result.reason.size(), 4000U);
 }
 
-INSTANTIATE_TEST_SUITE_P(agents, Hostiles, testing::ValuesIn(hostiles), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(agents, Hostiles, testing::ValuesIn(hostiles), [](const auto& row) { return row.param.name; });
 
 }  // namespace
 }  // namespace kexlab::engine

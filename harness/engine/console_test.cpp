@@ -39,7 +39,7 @@ INSTANTIATE_TEST_SUITE_P(bytes, Printable,
                                          Printed{"utf8", "\xc3\xa9", "\\xc3\\xa9"},                          //
                                          Printed{"nul", std::string("a\0b", 3), "a\\x00b"},                  //
                                          Printed{"del", "\x7f", "\\x7f"}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& row) { return row.param.name; });
 
 TEST(ConsoleTail, keeps_the_last_60_lines_and_counts_the_rest) {
   ConsoleTail tail;

@@ -34,33 +34,33 @@ struct StepRecord {
 };
 
 struct CaseResult {
-  std::string id;                 ///< case id, e.g. "reboot/self"
+  std::string id;  ///< case id, e.g. "reboot/self"
   std::string scenario;
   std::string about;
   std::string target;
-  std::string kernel;             ///< name of the kernel under test
+  std::string kernel;  ///< name of the kernel under test
   std::vector<std::pair<std::string, std::string>> parameters;
   Outcome outcome = Outcome::error;
-  std::string reason;             ///< one sentence; empty only for passed
-  std::string rule;               ///< the contract rule that decided, where one did
-  std::string where;              ///< "file:line" of the step that decided, empty for passed
-  double seconds = 0;             ///< wall
+  std::string reason;  ///< one sentence; empty only for passed
+  std::string rule;    ///< the contract rule that decided, where one did
+  std::string where;   ///< "file:line" of the step that decided, empty for passed
+  double seconds = 0;  ///< wall
   std::vector<StepRecord> steps;
-  std::string console_tail;       ///< last console lines, made printable; for everything but passed
-  std::string diagnosis;          ///< registers and program counter of a silent guest
+  std::string console_tail;               ///< last console lines, made printable; for everything but passed
+  std::string diagnosis;                  ///< registers and program counter of a silent guest
   std::map<std::string, double> figures;  ///< measured on the way: "load_ns", "switch_s", …
-  std::string reproduce;          ///< the command line that runs just this case again
+  std::string reproduce;                  ///< the command line that runs just this case again
 };
 
 struct RunStarted {
-  std::string id;                 ///< of the run: date and random part
-  std::string started;            ///< ISO 8601, UTC
-  std::string version;            ///< kexlab's
+  std::string id;       ///< of the run: date and random part
+  std::string started;  ///< ISO 8601, UTC
+  std::string version;  ///< kexlab's
   std::size_t cases = 0;
   unsigned jobs = 1;
-  std::map<std::string, std::string> kernels;   ///< "x86_64/debian-6.1" → origin and digest
-  std::string results;            ///< folder
-  std::map<std::string, std::string> host;      ///< accelerator by target, QEMU version, cores, memory
+  std::map<std::string, std::string> kernels;  ///< "x86_64/debian-6.1" → origin and digest
+  std::string results;                         ///< folder
+  std::map<std::string, std::string> host;     ///< accelerator by target, QEMU version, cores, memory
 };
 struct GuestReady {
   std::string target, kernel, shape;

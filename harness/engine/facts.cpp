@@ -20,23 +20,27 @@ constexpr std::uint64_t part = 256 << 10;
 
 }  // namespace
 
-Result<Bytes> read_guest_part(Session& session, const std::string& path, std::uint64_t offset, std::uint64_t size, vm::Clock::time_point deadline, bool* eof) {
+Result<Bytes> read_guest_part(Session& session, const std::string& path, std::uint64_t offset, std::uint64_t size,
+                              vm::Clock::time_point deadline, bool* eof) {
   wire::Message request{.op = "read"};
   request.set("path", path).set("offset", offset).set("max", std::min(size, part));
   auto answer = session.call(std::move(request), deadline);
   if (!answer) return tl::unexpected(answer.error());
   if (const auto error = answer->number("errno").value_or(0); error != 0) {
-    return fail(error == ENOENT ? Errc::not_found : Errc::io, "read " + path + " in the guest", errno_name(static_cast<int>(error)));
+    return fail(error == ENOENT ? Errc::not_found : Errc::io, "read " + path + " in the guest",
+                errno_name(static_cast<int>(error)));
   }
   Bytes bytes = to_bytes(answer->bytes("data").value_or(ByteView{}));
   if (bytes.size() > std::min(size, part)) {
-    return fail(Errc::protocol, "read " + path + " in the guest", fmt::format("the agent sent {} bytes for {}", bytes.size(), std::min(size, part)));
+    return fail(Errc::protocol, "read " + path + " in the guest",
+                fmt::format("the agent sent {} bytes for {}", bytes.size(), std::min(size, part)));
   }
   if (eof != nullptr) *eof = answer->number("eof").value_or(0) == 1 || bytes.empty();
   return bytes;
 }
 
-Result<Bytes> read_guest_file(Session& session, const std::string& path, std::uint64_t most, vm::Clock::time_point deadline) {
+Result<Bytes> read_guest_file(Session& session, const std::string& path, std::uint64_t most,
+                              vm::Clock::time_point deadline) {
   Bytes all;
   bool eof = false;
   while (all.size() < most && !eof) {
@@ -68,12 +72,16 @@ Result<Facts> read_facts(Session& session, const Target& target, const Hello& he
 }
 
 std::string save_facts(const Facts& facts) {
-  return nlohmann::json{{"machine", nlohmann::json::parse(save_profile(facts.machine))}, {"ram_pages", facts.ram_pages}, {"la57", facts.la57}}.dump();
+  return nlohmann::json{{"machine", nlohmann::json::parse(save_profile(facts.machine))},
+                        {"ram_pages", facts.ram_pages},
+                        {"la57", facts.la57}}
+      .dump();
 }
 
 Result<Facts> load_facts(std::string_view text) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object() || !json.contains("machine")) return fail(Errc::corrupt, "read kept facts of a guest", "they are no JSON object with a machine");
+  if (!json.is_object() || !json.contains("machine"))
+    return fail(Errc::corrupt, "read kept facts of a guest", "they are no JSON object with a machine");
   auto machine = load_profile(json["machine"].dump());
   if (!machine) return tl::unexpected(machine.error());
   return Facts{std::move(*machine), json.value("ram_pages", std::uint64_t{0}), json.value("la57", false)};

@@ -20,8 +20,10 @@ struct Facts {
 /// Reads the facts over the agent. `deadline` is for all of it. Errors: as Session::call, corrupt, not_found.
 Result<Facts> read_facts(Session& session, const Target& target, const Hello& hello, vm::Clock::time_point deadline);
 
-/// Whole contents of a guest's file, at most `most` bytes. Errors: not_found, io (with the errno's name), as Session::call.
-Result<Bytes> read_guest_file(Session& session, const std::string& path, std::uint64_t most, vm::Clock::time_point deadline);
+/// Whole contents of a guest's file, at most `most` bytes. Errors: not_found, io (with the errno's name), as
+/// Session::call.
+Result<Bytes> read_guest_file(Session& session, const std::string& path, std::uint64_t most,
+                              vm::Clock::time_point deadline);
 /// At most `size` bytes (256 KiB) from `offset`; `eof` is set where the file ends there.
 Result<Bytes> read_guest_part(Session& session, const std::string& path, std::uint64_t offset, std::uint64_t size,
                               vm::Clock::time_point deadline, bool* eof = nullptr);

@@ -25,9 +25,15 @@ constexpr double ping_deadline = 5;
 
 std::string to_json(const Hello& hello, const Facts& facts) {
   nlohmann::json json{{"facts", nlohmann::json::parse(save_facts(facts))},
-                      {"release", hello.release}, {"version", hello.version},       {"machine", hello.machine},
-                      {"cmdline", hello.cmdline}, {"nonce", hello.nonce},           {"boot_id", hello.boot_id},
-                      {"channel", hello.channel}, {"generation", hello.generation}, {"page_size", hello.page_size}};
+                      {"release", hello.release},
+                      {"version", hello.version},
+                      {"machine", hello.machine},
+                      {"cmdline", hello.cmdline},
+                      {"nonce", hello.nonce},
+                      {"boot_id", hello.boot_id},
+                      {"channel", hello.channel},
+                      {"generation", hello.generation},
+                      {"page_size", hello.page_size}};
   return json.dump();
 }
 
@@ -39,7 +45,8 @@ struct Known {
 
 Result<Known> from_json(const std::string& text) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object() || !json.contains("facts")) return fail(Errc::corrupt, "read what was kept of a guest", "it is no JSON object with facts");
+  if (!json.is_object() || !json.contains("facts"))
+    return fail(Errc::corrupt, "read what was kept of a guest", "it is no JSON object with facts");
   auto facts = load_facts(json["facts"].dump());
   if (!facts) return tl::unexpected(facts.error());
   Hello hello;
@@ -105,7 +112,8 @@ Status prepare(Bench& bench) {
 
 std::string Shape::str() const {
   return fmt::format("{} {} {} MiB {} cpu{}{}{}", bench->target->name, bench->self.name, memory_mib, cpus,
-                     cargo.next ? " next " + bench->next.name : "", count_instructions ? " icount" : "", cmdline.empty() ? "" : " " + cmdline);
+                     cargo.next ? " next " + bench->next.name : "", count_instructions ? " icount" : "",
+                     cmdline.empty() ? "" : " " + cmdline);
 }
 
 Shape shape_of(const Bench& bench, const scenario::Case& what) {
@@ -122,10 +130,16 @@ Shape shape_of(const Bench& bench, const scenario::Case& what) {
   return shape;
 }
 
-ReadyGuest::ReadyGuest(vm::Backend& backend, Bus& bus, const Shape& shape, const LabOptions& options, std::stop_token stop)
+ReadyGuest::ReadyGuest(vm::Backend& backend, Bus& bus, const Shape& shape, const LabOptions& options,
+                       std::stop_token stop)
     : backend_(backend), bus_(bus), shape_(shape), options_(options), stop_(std::move(stop)) {
   const Bench& bench = *shape_.bench;
-  stage_ = Stage{.target = bench.target, .self = &bench.self, .next = &bench.next, .payload = &*bench.payload, .witness = bench.witness, .cargo = shape_.cargo};
+  stage_ = Stage{.target = bench.target,
+                 .self = &bench.self,
+                 .next = &bench.next,
+                 .payload = &*bench.payload,
+                 .witness = bench.witness,
+                 .cargo = shape_.cargo};
 }
 
 vm::Clock::time_point ReadyGuest::within(double seconds) const {
@@ -176,7 +190,8 @@ Result<vm::GuestSpec> ReadyGuest::spec() {
 fs::path ReadyGuest::snapshot_file(const vm::GuestSpec& spec) const {
   std::string key = fmt::format("4|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", shape_.bench->vm_version, shape_.bench->target->name,
                                 shape_.bench->target->machine, shape_.bench->target->cpu, shape_.bench->self.sha256,
-                                spec.initrd.filename().string(), spec.cmdline, spec.memory_mib, spec.cpus, vm::to_string(spec.accelerator));
+                                spec.initrd.filename().string(), spec.cmdline, spec.memory_mib, spec.cpus,
+                                vm::to_string(spec.accelerator));
   for (const auto& word : shape_.bench->target->qemu_args) key += "|" + word.value;
   for (const auto& word : shape_.bench->target->channel.qemu) key += "|" + word;
   return options_.cache / "snapshots" / (images::sha256(as_bytes(key)).substr(0, 32) + ".state");
@@ -213,13 +228,15 @@ Status ReadyGuest::boot_cold(vm::GuestSpec spec) {
   auto facts = read_facts(*session_, *shape_.bench->target, stage_.hello, within(facts_deadline));
   if (!facts) return tl::unexpected(facts.error());
   stage_.facts = std::move(*facts);
-  if (!stage_.hello.module_errors.empty()) bus_.notice(Notice::Level::warning, shape_.str() + ": " + printable(stage_.hello.module_errors));
+  if (!stage_.hello.module_errors.empty())
+    bus_.notice(Notice::Level::warning, shape_.str() + ": " + printable(stage_.hello.module_errors));
   if (options_.snapshots && guest_->can_snapshot()) {
     if (auto status = guest_->save("ready"); !status) return status;
     saved_ = true;
   }
   clean_ = true;
-  bus_.publish(GuestReady{shape_.bench->target->name, shape_.bench->self.name, shape_.str(), std::chrono::duration<double>(vm::Clock::now() - begun).count(), false});
+  bus_.publish(GuestReady{shape_.bench->target->name, shape_.bench->self.name, shape_.str(),
+                          std::chrono::duration<double>(vm::Clock::now() - begun).count(), false});
   return {};
 }
 
@@ -239,7 +256,8 @@ Status ReadyGuest::start_from_file(vm::GuestSpec spec, const fs::path& file) {
   if (auto status = ping(); !status) return status;
   if (auto status = guest_->save("ready"); !status) return status;
   saved_ = clean_ = true;
-  bus_.publish(GuestReady{shape_.bench->target->name, shape_.bench->self.name, shape_.str(), std::chrono::duration<double>(vm::Clock::now() - begun).count(), true});
+  bus_.publish(GuestReady{shape_.bench->target->name, shape_.bench->self.name, shape_.str(),
+                          std::chrono::duration<double>(vm::Clock::now() - begun).count(), true});
   return {};
 }
 

@@ -42,9 +42,9 @@ struct Shape {
 Shape shape_of(const Bench& bench, const scenario::Case& what);
 
 struct LabOptions {
-  bool snapshots = true;        ///< false: every case boots its guest anew
-  bool keep_snapshots = true;   ///< keep "agent ready" in the cache for later runs
-  double deadline_scale = 1;    ///< multiplies every deadline, for slow hosts
+  bool snapshots = true;       ///< false: every case boots its guest anew
+  bool keep_snapshots = true;  ///< keep "agent ready" in the cache for later runs
+  double deadline_scale = 1;   ///< multiplies every deadline, for slow hosts
   std::filesystem::path workdir;
   std::filesystem::path cache;
 };

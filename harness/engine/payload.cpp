@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <charconv>
 
-#include "harness/images/images.h"
 #include "harness/images/digest.h"
 #include "harness/images/file.h"
+#include "harness/images/images.h"
 
 namespace kexlab::engine {
 namespace {
@@ -16,7 +16,9 @@ constexpr const char* ballast_source = "ballast";
 
 std::string relative(const char* path) { return std::string(path).substr(1); }
 
-images::LayoutEntry file_entry(std::string path, Bytes bytes) { return {.path = std::move(path), .mode = 0100644, .content = std::move(bytes)}; }
+images::LayoutEntry file_entry(std::string path, Bytes bytes) {
+  return {.path = std::move(path), .mode = 0100644, .content = std::move(bytes)};
+}
 images::LayoutEntry file_entry(std::string path, std::string source, std::uint64_t size) {
   return {.path = std::move(path), .mode = 0100644, .content = images::FileRef{std::move(source), size}};
 }
@@ -66,7 +68,8 @@ Result<ByteView> Payload::contents(const std::string& source) const {
   return fail(Errc::not_found, "find the bytes of " + source, "no initrd of this guest is made of it");
 }
 
-Result<NextInitrd> Payload::next_initrd(const std::string& nonce, unsigned generation, const Cargo& cargo, std::uint64_t ballast) const {
+Result<NextInitrd> Payload::next_initrd(const std::string& nonce, unsigned generation, const Cargo& cargo,
+                                        std::uint64_t ballast) const {
   std::vector<images::LayoutEntry> entries;
   NextInitrd made;
   made.manifest = base_manifest_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What travels with a guest: the initramfs of its first kernel, and the initrds of the kernels it starts, which are laid
-// together from files that are in the guest already, so that only a few hundred bytes go over the channel.
+// What travels with a guest: the initramfs of its first kernel, and the initrds of the kernels it starts, which are
+// laid together from files that are in the guest already, so that only a few hundred bytes go over the channel.
 #pragma once
 
 #include <array>
@@ -52,7 +52,7 @@ class Payload {
   [[nodiscard]] const std::string& base_digest() const { return base_sha256_; }
 
  private:
-  Bytes base_;                 ///< cpio: folders, device nodes, /init
+  Bytes base_;  ///< cpio: folders, device nodes, /init
   std::string base_sha256_;
   Manifest base_manifest_;
   const images::Kernel* self_ = nullptr;

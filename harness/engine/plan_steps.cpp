@@ -73,7 +73,9 @@ Result<Plan> CaseRunner::plan_kernel_load(const scenario::LoadStep& load) {
     candidate_->initrd = std::move(*initrd);
   }
   candidate_->cmdline = request.cmdline;
-  request.resolve = [](void* payload, const std::string& source) { return static_cast<const Payload*>(payload)->contents(source); };
+  request.resolve = [](void* payload, const std::string& source) {
+    return static_cast<const Payload*>(payload)->contents(source);
+  };
   request.resolve_context = const_cast<Payload*>(stage_.payload);
   return kexlab::plan_kernel(request);
 }
@@ -118,7 +120,8 @@ Result<std::uint64_t> CaseRunner::value_of(const scenario::Expression& expressio
 Result<std::uint64_t> CaseRunner::first_place(bool crash) const {
   const char* base = crash ? "crash start" : "ram";
   if (auto value = lookup(base)) return *value;
-  return fail(Errc::not_found, "place the first segment", fmt::format("this machine has no '{}'", base), "give the segment an address with `at`");
+  return fail(Errc::not_found, "place the first segment", fmt::format("this machine has no '{}'", base),
+              "give the segment an address with `at`");
 }
 
 Status CaseRunner::add_segments(const scenario::LoadStep& load, Plan& plan) {
@@ -127,7 +130,9 @@ Status CaseRunner::add_segments(const scenario::LoadStep& load, Plan& plan) {
     const auto& spec = load.segments[i];
     auto memsz = value_of(spec.size);
     auto bufsz = spec.data ? value_of(*spec.data) : memsz;
-    auto at = spec.at ? value_of(*spec.at) : previous_ ? Result<std::uint64_t>(previous_->end) : first_place(load.crash);
+    auto at = spec.at     ? value_of(*spec.at)
+              : previous_ ? Result<std::uint64_t>(previous_->end)
+                          : first_place(load.crash);
     for (auto* value : {&memsz, &bufsz, &at}) {
       if (!*value) return tl::unexpected(value->error());
     }
@@ -138,7 +143,8 @@ Status CaseRunner::add_segments(const scenario::LoadStep& load, Plan& plan) {
     segment.buf = spec.buf;
     // A buffer that the kernel never gets to read (a size beyond reason) needs no bytes behind it.
     constexpr std::uint64_t most = std::uint64_t{1} << 30;
-    segment.pieces = {Piece::of_pattern(spec.pattern != 0 ? spec.pattern : static_cast<std::uint32_t>(i + 1), std::min(*bufsz, most))};
+    segment.pieces = {Piece::of_pattern(spec.pattern != 0 ? spec.pattern : static_cast<std::uint32_t>(i + 1),
+                                        std::min(*bufsz, most))};
     previous_ = Range{*at, *at + *memsz};  // may wrap on purpose; only its edges are used
     plan.segments.push_back(std::move(segment));
   }
@@ -155,11 +161,16 @@ Status CaseRunner::add_witness(Plan& plan) {
   for (const auto& segment : plan.segments) {
     if (auto range = Range::sized(segment.mem, segment.memsz)) free.remove(*range);
     if (segment.memsz == 0) continue;
-    table.entries.push_back({segment.mem, segment.bufsz, segment.memsz, fast_digest(pattern_of(segment)), segment.name});
+    table.entries.push_back(
+        {segment.mem, segment.bufsz, segment.memsz, fast_digest(pattern_of(segment)), segment.name});
   }
   const Range wish{stage_.target->witness_address, stage_.target->witness_address + size};
-  const auto place = !crash && free.contains(wish) ? std::optional(wish) : free.find(size, page, Range{0, UINT64_MAX}, RangeSet::Prefer::high);
-  if (!place) return fail(Errc::no_space, "place the witness", fmt::format("no free {} bytes beside the scenario's segments", size));
+  const auto place = !crash && free.contains(wish)
+                         ? std::optional(wish)
+                         : free.find(size, page, Range{0, UINT64_MAX}, RangeSet::Prefer::high);
+  if (!place)
+    return fail(Errc::no_space, "place the witness",
+                fmt::format("no free {} bytes beside the scenario's segments", size));
   table.base = place->start;
   auto image = witness::make_witness(stage_.witness, table);
   if (!image) return tl::unexpected(image.error());
@@ -180,7 +191,8 @@ Result<Plan> CaseRunner::plan_segments(const scenario::LoadStep& load) {
   if (auto status = add_segments(load, plan); !status) return tl::unexpected(status.error());
   if (!plan.segments.empty()) plan.entry = plan.segments.front().mem;
   if (load.witness) {
-    if (stage_.witness.empty()) return fail(Errc::unsupported, "land on the witness", "there is no witness for " + stage_.target->name);
+    if (stage_.witness.empty())
+      return fail(Errc::unsupported, "land on the witness", "there is no witness for " + stage_.target->name);
     if (auto status = add_witness(plan); !status) return tl::unexpected(status.error());
   }
   if (std::find(load.order.begin(), load.order.end(), "reverse") != load.order.end()) {

@@ -21,7 +21,8 @@ constexpr std::uint64_t overhead_mib = 160;
 std::pair<unsigned, unsigned> numbers_of(std::string_view version) {
   unsigned major = 0, minor = 0;
   const auto first = std::from_chars(version.data(), version.data() + version.size(), major);
-  if (first.ptr < version.data() + version.size() && *first.ptr == '.') std::from_chars(first.ptr + 1, version.data() + version.size(), minor);
+  if (first.ptr < version.data() + version.size() && *first.ptr == '.')
+    std::from_chars(first.ptr + 1, version.data() + version.size(), minor);
   return {major, minor};
 }
 
@@ -33,11 +34,21 @@ std::uint64_t free_memory_mib() {
 
 void count(Tally& tally, Outcome outcome) {
   switch (outcome) {
-    case Outcome::passed: ++tally.passed; break;
-    case Outcome::failed: ++tally.failed; break;
-    case Outcome::error: ++tally.error; break;
-    case Outcome::timeout: ++tally.timeout; break;
-    case Outcome::skipped: ++tally.skipped; break;
+    case Outcome::passed:
+      ++tally.passed;
+      break;
+    case Outcome::failed:
+      ++tally.failed;
+      break;
+    case Outcome::error:
+      ++tally.error;
+      break;
+    case Outcome::timeout:
+      ++tally.timeout;
+      break;
+    case Outcome::skipped:
+      ++tally.skipped;
+      break;
   }
 }
 
@@ -63,7 +74,8 @@ std::vector<Job> make_jobs(const std::vector<scenario::Case>& cases, const std::
   std::vector<Job> jobs;
   for (const auto& bench : benches) {
     for (const auto& what : cases) {
-      const bool applies = what.targets.empty() || std::find(what.targets.begin(), what.targets.end(), bench.target->name) != what.targets.end();
+      const bool applies = what.targets.empty() || std::find(what.targets.begin(), what.targets.end(),
+                                                             bench.target->name) != what.targets.end();
       if (applies) jobs.push_back({&what, &bench});
     }
   }
@@ -77,18 +89,23 @@ std::string why_skip(const scenario::Case& what, const Bench& bench) {
     return at != kernel.config.end() && at->second != "n";
   };
   if (kernel.config_known) {
-    if (!option("KEXEC")) return fmt::format("kernel {} is built without CONFIG_KEXEC, says its own configuration", kernel.name);
+    if (!option("KEXEC"))
+      return fmt::format("kernel {} is built without CONFIG_KEXEC, says its own configuration", kernel.name);
     for (const auto& need : what.needs) {
-      if (!option(need)) return fmt::format("kernel {} is built without CONFIG_{}, says its own configuration", kernel.name, need);
+      if (!option(need))
+        return fmt::format("kernel {} is built without CONFIG_{}, says its own configuration", kernel.name, need);
     }
   }
   for (const auto& feature : what.features) {
-    if (const Limitation* limit = bench.target->limit(feature)) return fmt::format("{}: {} ({})", feature, limit->cause, limit->source);
+    if (const Limitation* limit = bench.target->limit(feature))
+      return fmt::format("{}: {} ({})", feature, limit->cause, limit->source);
     if (feature == "witness" && bench.witness.empty()) return "there is no witness for " + bench.target->name;
   }
   const auto version = numbers_of(kernel.release);
-  if (what.since && version < numbers_of(*what.since)) return fmt::format("only since Linux {}, this is {}", *what.since, kernel.release);
-  if (what.until && version >= numbers_of(*what.until)) return fmt::format("only until Linux {}, this is {}", *what.until, kernel.release);
+  if (what.since && version < numbers_of(*what.since))
+    return fmt::format("only since Linux {}, this is {}", *what.since, kernel.release);
+  if (what.until && version >= numbers_of(*what.until))
+    return fmt::format("only until Linux {}, this is {}", *what.until, kernel.release);
   return {};
 }
 
@@ -107,7 +124,8 @@ struct Runner::Queue {
     const std::lock_guard lock(mutex);
     auto best = by_shape.find(wanted);
     if (best == by_shape.end() || best->second.empty()) {
-      best = std::max_element(by_shape.begin(), by_shape.end(), [](auto& a, auto& b) { return a.second.size() < b.second.size(); });
+      best = std::max_element(by_shape.begin(), by_shape.end(),
+                              [](auto& a, auto& b) { return a.second.size() < b.second.size(); });
       if (best == by_shape.end() || best->second.empty()) return nullptr;
     }
     const Job* job = best->second.back();
@@ -170,7 +188,8 @@ void Runner::run_one(Queue& queue, const Job& job, std::unique_ptr<ReadyGuest>& 
     return finish(queue, std::move(result));
   }
   scenario::Case scaled = *job.what;
-  scaled.deadline = std::chrono::seconds(static_cast<long>(static_cast<double>(scaled.deadline.count()) * options_.lab.deadline_scale + 0.5));
+  scaled.deadline = std::chrono::seconds(
+      static_cast<long>(static_cast<double>(scaled.deadline.count()) * options_.lab.deadline_scale + 0.5));
   CaseRunner runner(guest->stage(), scaled, guest->session());
   CaseResult result = runner.run();
   queue.saw_memory(&guest, guest->peak_memory_kib());
@@ -214,7 +233,8 @@ RunFinished Runner::run(const std::vector<Job>& jobs, std::stop_token stop) {
   }
   {
     std::vector<std::jthread> workers;
-    for (std::size_t i = 0; i < std::min<std::size_t>(options_.jobs, waiting); ++i) workers.emplace_back([&] { work(queue, stop); });
+    for (std::size_t i = 0; i < std::min<std::size_t>(options_.jobs, waiting); ++i)
+      workers.emplace_back([&] { work(queue, stop); });
   }
   queue.summary.seconds = std::chrono::duration<double>(vm::Clock::now() - begun).count();
   queue.summary.interrupted = stop.stop_requested();

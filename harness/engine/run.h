@@ -24,10 +24,10 @@ std::string key_of(const CaseResult& result);
 
 struct RunOptions {
   LabOptions lab;
-  unsigned jobs = 1;                    ///< guests at a time
-  std::uint64_t memory_mib = 0;         ///< for all guests together; 0: three quarters of what the host has free
-  std::vector<CaseResult> earlier;      ///< results of the run that is resumed; their cases are not run again
-  std::string command = "kexlab run";   ///< what a result's `reproduce` line starts with
+  unsigned jobs = 1;                   ///< guests at a time
+  std::uint64_t memory_mib = 0;        ///< for all guests together; 0: three quarters of what the host has free
+  std::vector<CaseResult> earlier;     ///< results of the run that is resumed; their cases are not run again
+  std::string command = "kexlab run";  ///< what a result's `reproduce` line starts with
 };
 
 /// All cases that apply to the benches' targets, in a stable order.
@@ -38,7 +38,8 @@ std::string why_skip(const scenario::Case& what, const Bench& bench);
 
 class Runner {
  public:
-  Runner(vm::Backend& backend, Bus& bus, RunOptions options) : backend_(backend), bus_(bus), options_(std::move(options)) {}
+  Runner(vm::Backend& backend, Bus& bus, RunOptions options)
+      : backend_(backend), bus_(bus), options_(std::move(options)) {}
   /// Runs everything; returns early, with `interrupted`, when `stop` is set: cases under way then have no result.
   RunFinished run(const std::vector<Job>& jobs, std::stop_token stop);
 

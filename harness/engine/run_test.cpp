@@ -355,7 +355,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Skip{"limitation", [](scenario::Case& c, Bench&) { c.features = {"crash"}; }, "crash: no crash kernels here (arch/none)"},
                     Skip{"no_witness", [](scenario::Case& c, Bench& b) { c.features = {"witness"}, b.witness.clear(); }, "no witness for arm64"},
                     Skip{"a_witness", [](scenario::Case& c, Bench&) { c.features = {"witness"}; }, ""}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& row) { return row.param.name; });
 
 TEST_F(RunnerTest, jobs_are_the_cases_of_each_target) {
   auto cases = cases_of(five);

@@ -113,7 +113,8 @@ Result<wire::Message> Session::call(wire::Message request, vm::Clock::time_point
   while (true) {
     if (auto answer = take_answer()) {
       if (static_cast<std::int64_t>(answer->number("errno").value_or(0)) < 0) {
-        return fail(Errc::protocol, "ask the agent for '" + op + "'", printable(answer->text("why").value_or("no reason")));
+        return fail(Errc::protocol, "ask the agent for '" + op + "'",
+                    printable(answer->text("why").value_or("no reason")));
       }
       return std::move(*answer);
     }

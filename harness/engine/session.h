@@ -18,9 +18,9 @@ namespace kexlab::engine {
 /// What an agent says of itself when it is up.
 struct Hello {
   std::string release, version, machine, cmdline, nonce, boot_id, channel, module_errors;
-  std::uint64_t generation = 0;  ///< kexecs since the first boot
-  std::uint64_t page_size = 0;   ///< bytes
-  std::uint64_t uptime_ns = 0;   ///< CLOCK_BOOTTIME of the kernel that speaks
+  std::uint64_t generation = 0;          ///< kexecs since the first boot
+  std::uint64_t page_size = 0;           ///< bytes
+  std::uint64_t uptime_ns = 0;           ///< CLOCK_BOOTTIME of the kernel that speaks
   std::optional<std::uint64_t> counter;  ///< the CPU's own counter, where the target has one that survives a kexec
 };
 

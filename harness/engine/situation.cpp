@@ -11,7 +11,8 @@ namespace {
 std::map<std::string, std::string> without_prefix(const std::map<std::string, std::string>& config) {
   constexpr std::string_view prefix = "CONFIG_";
   std::map<std::string, std::string> options;
-  for (const auto& [name, value] : config) options[name.starts_with(prefix) ? name.substr(prefix.size()) : name] = value;
+  for (const auto& [name, value] : config)
+    options[name.starts_with(prefix) ? name.substr(prefix.size()) : name] = value;
   return options;
 }
 

@@ -41,9 +41,12 @@ Verdict CaseRunner::on(const scenario::StateStep& state, StepRecord& record) {
     const auto found = answer->number(name);
     record.observed += fmt::format("{}{}={}", record.observed.empty() ? "" : " ", name, yes_no(found));
     record.expected += fmt::format("{}{}={}", record.expected.empty() ? "" : " ", name, *want);
-    if (found != want) wrong += fmt::format("{}{} is {}, expected {}", wrong.empty() ? "" : "; ", name, yes_no(found), *want);
+    if (found != want)
+      wrong += fmt::format("{}{} is {}, expected {}", wrong.empty() ? "" : "; ", name, yes_no(found), *want);
   };
-  auto flag = [](const std::optional<bool>& value) { return value ? std::optional<std::uint64_t>(*value ? 1 : 0) : std::nullopt; };
+  auto flag = [](const std::optional<bool>& value) {
+    return value ? std::optional<std::uint64_t>(*value ? 1 : 0) : std::nullopt;
+  };
   check("loaded", flag(state.loaded));
   check("crash_loaded", flag(state.crash_loaded));
   check("load_disabled", flag(state.load_disabled));
@@ -65,8 +68,11 @@ Verdict CaseRunner::on(const scenario::ReadStep& read, StepRecord& record) {
     if (!answered) return from_error(bytes.error());
     record.observed = bytes.error().broke;
     record.expected = read.expect.text;
-    if (read.expect.kind == scenario::Expectation::Kind::error && errno_name(read.expect.error) == record.observed) return {};
-    return {Outcome::failed, fmt::format("reading {} gave {}, expected {}", read.path, record.observed, record.expected), {}};
+    if (read.expect.kind == scenario::Expectation::Kind::error && errno_name(read.expect.error) == record.observed)
+      return {};
+    return {Outcome::failed,
+            fmt::format("reading {} gave {}, expected {}", read.path, record.observed, record.expected),
+            {}};
   }
   const std::string_view text = as_text(*bytes);
   record.observed = shorten(text);
@@ -76,11 +82,14 @@ Verdict CaseRunner::on(const scenario::ReadStep& read, StepRecord& record) {
   }
   if (read.equals && text != *read.equals) {
     record.expected = "\"" + *read.equals + "\"";
-    return {Outcome::failed, fmt::format("{} holds \"{}\", expected \"{}\"", read.path, shorten(text), *read.equals), {}};
+    return {
+        Outcome::failed, fmt::format("{} holds \"{}\", expected \"{}\"", read.path, shorten(text), *read.equals), {}};
   }
   if (read.contains && text.find(*read.contains) == std::string_view::npos) {
     record.expected = "... " + *read.contains + " ...";
-    return {Outcome::failed, fmt::format("{} does not contain \"{}\": \"{}\"", read.path, *read.contains, shorten(text)), {}};
+    return {Outcome::failed,
+            fmt::format("{} does not contain \"{}\": \"{}\"", read.path, *read.contains, shorten(text)),
+            {}};
   }
   return {};
 }
@@ -98,7 +107,9 @@ Verdict CaseRunner::on(const scenario::WriteStep& write, StepRecord& record) {
   record.observed = error == 0 ? "ok" : errno_name(error);
   record.expected = write.expect.text;
   if (error == want) return {};
-  return {Outcome::failed, fmt::format("{}: the kernel answered {}, expected {}", record.what, record.observed, record.expected), {}};
+  return {Outcome::failed,
+          fmt::format("{}: the kernel answered {}, expected {}", record.what, record.observed, record.expected),
+          {}};
 }
 
 Verdict CaseRunner::on(const scenario::CheckStep& check, StepRecord& record) {
@@ -111,8 +122,10 @@ Verdict CaseRunner::on(const scenario::CheckStep& check, StepRecord& record) {
     const auto& kernel = check.release == "next" ? *stage_.next : *stage_.self;
     record.observed = printable(hello_.release);
     record.expected = kernel.release;
-    if (kernel.release.empty()) return {Outcome::error, "the release of kernel '" + kernel.name + "' cannot be read from its image", {}};
-    if (hello_.release != kernel.release) return bad(fmt::format("release {} runs, expected {}", printable(hello_.release), kernel.release));
+    if (kernel.release.empty())
+      return {Outcome::error, "the release of kernel '" + kernel.name + "' cannot be read from its image", {}};
+    if (hello_.release != kernel.release)
+      return bad(fmt::format("release {} runs, expected {}", printable(hello_.release), kernel.release));
   }
   if ((check.cmdline || check.initrd) && !running_) {
     return {Outcome::error, "cmdline and initrd are checked after a switch, and there was none", {}};
@@ -137,7 +150,9 @@ Verdict CaseRunner::on(const scenario::CheckStep& check, StepRecord& record) {
     for (const auto& [path, digest] : want) {
       const auto at = found.find(path);
       if (at == found.end()) return bad("the initrd did not arrive whole: " + path + " is missing");
-      if (at->second != digest) return bad(fmt::format("the initrd did not arrive intact: {} has SHA-256 {}, sent {}", path, printable(at->second), digest));
+      if (at->second != digest)
+        return bad(fmt::format("the initrd did not arrive intact: {} has SHA-256 {}, sent {}", path,
+                               printable(at->second), digest));
     }
     record.observed += fmt::format("{}{} files of the initrd intact", record.observed.empty() ? "" : ", ", want.size());
   }

@@ -22,7 +22,8 @@ std::string join(const std::vector<std::string>& sentences) {
 
 std::vector<std::uint64_t> to_addresses(ByteView bytes) {
   std::vector<std::uint64_t> addresses;
-  for (std::uint64_t at = 0; auto value = read_int<std::uint64_t>(bytes, at, std::endian::little); at += 8) addresses.push_back(*value);
+  for (std::uint64_t at = 0; auto value = read_int<std::uint64_t>(bytes, at, std::endian::little); at += 8)
+    addresses.push_back(*value);
   return addresses;
 }
 
@@ -69,8 +70,10 @@ Verdict CaseRunner::land_on_witness(const Loaded& loaded, StepRecord& record) {
   witness::WitnessReport report(*loaded.witness);
   while (!report.ended()) {
     auto bytes = session_.next_witness_record(deadline_);
-    if (!bytes && report.progress() == witness::WitnessReport::Progress::silent) return silent(bytes.error(), &loaded.plan);
-    if (!bytes) return {Outcome::failed, "the witness fell silent in the middle of its report: " + bytes.error().broke, {}};
+    if (!bytes && report.progress() == witness::WitnessReport::Progress::silent)
+      return silent(bytes.error(), &loaded.plan);
+    if (!bytes)
+      return {Outcome::failed, "the witness fell silent in the middle of its report: " + bytes.error().broke, {}};
     if (report.progress() == witness::WitnessReport::Progress::silent) note_switch("witness", std::nullopt);
     // What does not fit is counted by the report and is one of its problems.
     static_cast<void>(report.take(*bytes));
@@ -97,7 +100,8 @@ void CaseRunner::note_switch(const std::string& where, const std::optional<std::
 
 Verdict CaseRunner::expect_power_off() {
   auto ended = session_.wait_end(soon());
-  if (!ended) return {Outcome::error, "the witness reported, but could not power the machine off: " + ended.error().broke, {}};
+  if (!ended)
+    return {Outcome::error, "the witness reported, but could not power the machine off: " + ended.error().broke, {}};
   if (ended->why == vm::Ended::Why::powered_off) return {};
   return {Outcome::error, "the witness was to power the machine off, but " + describe(*ended), {}};
 }
@@ -117,9 +121,12 @@ Verdict CaseRunner::land_on_kernel(const Plan& plan, StepRecord& record) {
   const bool own_initrd = hello->nonce == nonce_;
   const auto generation = hello_.generation + 1;
   if (!own_initrd || hello->generation != generation) {
-    return {Outcome::failed,
-            fmt::format("a kernel came up, but not the one that was loaded: generation {} with nonce '{}', expected {} with '{}'",
-                        hello->generation, printable(hello->nonce), generation, nonce_), {}};
+    return {
+        Outcome::failed,
+        fmt::format(
+            "a kernel came up, but not the one that was loaded: generation {} with nonce '{}', expected {} with '{}'",
+            hello->generation, printable(hello->nonce), generation, nonce_),
+        {}};
   }
   record.observed = fmt::format("{} up after {:.2f} s", printable(hello->release), result_.figures["switch_kernel_s"]);
   hello_ = std::move(*hello);
@@ -133,10 +140,14 @@ Verdict CaseRunner::silent(const Error& error, const Plan* plan) {
   const std::string where = where_is_it(plan);
   if (error.code == Errc::guest_died) {
     const bool ours = session_.ended() && session_.ended()->why == vm::Ended::Why::vm_died;
-    return {ours ? Outcome::error : Outcome::failed, "nothing came up after the switch: " + describe(*session_.ended()) + where, {}};
+    return {ours ? Outcome::error : Outcome::failed,
+            "nothing came up after the switch: " + describe(*session_.ended()) + where,
+            {}};
   }
   return {Outcome::timeout,
-          fmt::format("nothing came up within {:.0f} s of the switch{}", std::chrono::duration<double>(Clock::now() - switched_).count(), where), {}};
+          fmt::format("nothing came up within {:.0f} s of the switch{}",
+                      std::chrono::duration<double>(Clock::now() - switched_).count(), where),
+          {}};
 }
 
 // A sentence on where a silent guest died: the segment its program counter lies in, and its last words.
@@ -147,20 +158,26 @@ std::string CaseRunner::where_is_it(const Plan* plan) {
     result_.diagnosis = printable(diagnosis->registers);
     if (const auto pc = diagnosis->program_counter) {
       std::string place = "outside every loaded segment";
-      if (*pc >= std::uint64_t{1} << 47) place = "in a kernel's virtual address space, so a kernel had switched its paging on";
+      if (*pc >= std::uint64_t{1} << 47)
+        place = "in a kernel's virtual address space, so a kernel had switched its paging on";
       for (const auto& segment : plan != nullptr ? plan->segments : std::vector<Segment>{}) {
-        if (*pc >= segment.mem && *pc - segment.mem < segment.memsz) place = fmt::format("in segment '{}' at offset 0x{:x}", segment.name, *pc - segment.mem);
+        if (*pc >= segment.mem && *pc - segment.mem < segment.memsz)
+          place = fmt::format("in segment '{}' at offset 0x{:x}", segment.name, *pc - segment.mem);
       }
       text += fmt::format("; the program counter 0x{:x} is {}", *pc, place);
     }
   }
   const std::string console = session_.console().str();
   const auto mark = console.rfind("-- ");
-  const auto after = mark == std::string::npos ? std::string() : console.substr(std::min(console.size(), console.find('\n', mark) + 1));
+  const auto after = mark == std::string::npos ? std::string()
+                                               : console.substr(std::min(console.size(), console.find('\n', mark) + 1));
   if (after.empty()) return text + "; its console said nothing after the switch";
   const auto end = after.find_last_not_of('\n');
   const auto begin = after.rfind('\n', end);
-  return text + "; last console line: \"" + after.substr(begin == std::string::npos ? 0 : begin + 1, end - (begin == std::string::npos ? 0 : begin + 1) + 1) + "\"";
+  return text + "; last console line: \"" +
+         after.substr(begin == std::string::npos ? 0 : begin + 1,
+                      end - (begin == std::string::npos ? 0 : begin + 1) + 1) +
+         "\"";
 }
 
 }  // namespace kexlab::engine

@@ -18,7 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string text_of(const wire::Message& message, std::string_view name) { return std::string(message.text(name).value_or("")); }
+std::string text_of(const wire::Message& message, std::string_view name) {
+  return std::string(message.text(name).value_or(""));
+}
 
 std::string contents_of(const Agent& agent, const Segment& segment) {
   auto bytes = segment_bytes(segment, agent.resolve, agent.resolve_context);
@@ -36,7 +38,9 @@ const Segment* find_segment(const Plan& plan, std::string_view name) {
 /// The regular files of newc archives laid end to end, as init/initramfs.c reads them (trailers and zeros between).
 std::map<std::string, std::string> unpack(std::string_view cpio) {
   std::map<std::string, std::string> digests;
-  auto number = [&](std::size_t at, int field) { return std::stoul(std::string(cpio.substr(at + 6 + 8 * static_cast<std::size_t>(field), 8)), nullptr, 16); };
+  auto number = [&](std::size_t at, int field) {
+    return std::stoul(std::string(cpio.substr(at + 6 + 8 * static_cast<std::size_t>(field), 8)), nullptr, 16);
+  };
   auto aligned = [](std::size_t value) { return (value + 3) & ~std::size_t{3}; };
   for (std::size_t at = 0; at + 110 <= cpio.size();) {
     if (cpio[at] == '\0') {
@@ -68,7 +72,9 @@ std::string cmdline_in(const Agent& agent, const Plan& plan) {
 
 std::string iomem_of(const MemoryMap& memory) {
   std::string text;
-  for (const auto& entry : memory.entries) text += fmt::format("{:>{}}{:08x}-{:08x} : {}\n", "", entry.depth * 2, entry.range.start, entry.range.end - 1, entry.name);
+  for (const auto& entry : memory.entries)
+    text += fmt::format("{:>{}}{:08x}-{:08x} : {}\n", "", entry.depth * 2, entry.range.start, entry.range.end - 1,
+                        entry.name);
   return text;
 }
 
@@ -98,7 +104,9 @@ images::Kernel made_up_kernel(const std::string& name, const std::string& releas
 Bytes made_up_witness() {
   Bytes image(8192, std::byte{0});
   image[0] = std::byte{0xeb};
-  auto put = [&](std::size_t offset, auto value) { write_int(image, WITNESS_HEADER_OFFSET + offset, value, std::endian::little); };
+  auto put = [&](std::size_t offset, auto value) {
+    write_int(image, WITNESS_HEADER_OFFSET + offset, value, std::endian::little);
+  };
   put(offsetof(witness_header, magic), WITNESS_MAGIC);
   put(offsetof(witness_header, version), std::uint32_t{WITNESS_VERSION});
   put(offsetof(witness_header, ro_size), std::uint32_t{4096});
@@ -132,7 +140,8 @@ void Agent::answer(vm::FakeWire& wire, const wire::Message& request, wire::Messa
   wire.channel(wire::encode_message(fields));
 }
 
-void Agent::answer_errno(vm::FakeWire& wire, const wire::Message& request, std::int64_t error, std::string_view why) const {
+void Agent::answer_errno(vm::FakeWire& wire, const wire::Message& request, std::int64_t error,
+                         std::string_view why) const {
   wire::Message fields;
   fields.set("errno", error).set("value", error > 0 ? -1 : 0).set("ns", 1);
   if (!why.empty()) fields.set("why", why);
@@ -226,13 +235,19 @@ void Agent::report(const Plan& plan, vm::FakeWire& wire) const {
   const std::string image = contents_of(*this, segment);
   auto say = [&](const std::string& record) { wire.console(wire::encode_frame('W', as_bytes(record))); };
   std::string hex;
-  for (std::size_t i = 0; i < 16; ++i) hex += fmt::format("{:02x}", static_cast<unsigned char>(image[WITNESS_HEADER_OFFSET + offsetof(witness_header, nonce) + i]));
-  const auto count = *read_int<std::uint32_t>(as_bytes(image), WITNESS_HEADER_OFFSET + offsetof(witness_header, count), std::endian::little);
+  for (std::size_t i = 0; i < 16; ++i)
+    hex += fmt::format("{:02x}",
+                       static_cast<unsigned char>(image[WITNESS_HEADER_OFFSET + offsetof(witness_header, nonce) + i]));
+  const auto count = *read_int<std::uint32_t>(as_bytes(image), WITNESS_HEADER_OFFSET + offsetof(witness_header, count),
+                                              std::endian::little);
   say(fmt::format("begin version=1 nonce={} target=arm64 base=0x{:x} count={}", hex, segment.mem, count));
-  say(fmt::format("regs x0=0x0 x1=0x0 x2=0x0 x3=0x0 daif=0x3c0 currentel=0x4 sctlr_el1=0x0 cntvct_el0=0x{:x}", counter + 500));
+  say(fmt::format("regs x0=0x0 x1=0x0 x2=0x0 x3=0x0 daif=0x3c0 currentel=0x4 sctlr_el1=0x0 cntvct_el0=0x{:x}",
+                  counter + 500));
   for (std::uint32_t i = 0; i < count; ++i) {
     const auto entry = WITNESS_HEADER_OFFSET + offsetof(witness_header, entries) + i * sizeof(witness_entry);
-    say(fmt::format("seg index={} digest=ok found=0x{:x} zero=ok", i, *read_int<std::uint64_t>(as_bytes(image), entry + offsetof(witness_entry, digest), std::endian::little)));
+    say(fmt::format(
+        "seg index={} digest=ok found=0x{:x} zero=ok", i,
+        *read_int<std::uint64_t>(as_bytes(image), entry + offsetof(witness_entry, digest), std::endian::little)));
   }
   say(fmt::format("end count={} bad=0", count));
   wire.end(vm::Ended::Why::powered_off);
@@ -278,7 +293,9 @@ Lab::~Lab() {
 
 Agent Lab::agent() const {
   Agent agent;
-  agent.resolve = [](void* payload, const std::string& source) { return static_cast<const Payload*>(payload)->contents(source); };
+  agent.resolve = [](void* payload, const std::string& source) {
+    return static_cast<const Payload*>(payload)->contents(source);
+  };
   agent.resolve_context = const_cast<Payload*>(&*bench.payload);
   agent.files["/proc/iomem"] = iomem_of(facts.machine.memory);
   agent.files["/proc/cmdline"] = facts.machine.cmdline + "\n";
@@ -290,7 +307,11 @@ Agent Lab::agent() const {
 }
 
 Stage Lab::stage(const scenario::Case& what, const Agent& agent) const {
-  Stage stage{.target = bench.target, .self = &bench.self, .next = &bench.next, .payload = &*bench.payload, .witness = bench.witness};
+  Stage stage{.target = bench.target,
+              .self = &bench.self,
+              .next = &bench.next,
+              .payload = &*bench.payload,
+              .witness = bench.witness};
   stage.cargo = cargo_of(what);
   stage.hello.release = agent.release;
   stage.hello.cmdline = agent.cmdline;

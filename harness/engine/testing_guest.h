@@ -25,11 +25,11 @@ struct Agent {
   std::string cmdline = "console=ttyAMA0";
   std::string nonce;
   std::uint64_t generation = 0;
-  std::uint64_t counter = 1000;  ///< of the CPU; a switch takes 500 ticks
-  std::map<std::string, std::string> files;      ///< what `read` gives
-  std::map<std::string, std::string> manifest;   ///< SHA-256 by path, of the files that the initrd unpacked to
-  std::optional<Plan> normal, crash;             ///< what is loaded
-  Resolver resolve = nullptr;                    ///< of the sources that plans name
+  std::uint64_t counter = 1000;                 ///< of the CPU; a switch takes 500 ticks
+  std::map<std::string, std::string> files;     ///< what `read` gives
+  std::map<std::string, std::string> manifest;  ///< SHA-256 by path, of the files that the initrd unpacked to
+  std::optional<Plan> normal, crash;            ///< what is loaded
+  Resolver resolve = nullptr;                   ///< of the sources that plans name
   void* resolve_context = nullptr;
   Instead instead;
   /// What the machine does when a load is entered; empty: a kernel comes up, or the witness reports.
@@ -39,7 +39,8 @@ struct Agent {
   void received(vm::FakeWire& wire, std::string_view bytes);
   void answer(vm::FakeWire& wire, const wire::Message& request, wire::Message fields) const;
   /// An answer that has `errno` (and value -1 where it is positive).
-  void answer_errno(vm::FakeWire& wire, const wire::Message& request, std::int64_t error, std::string_view why = {}) const;
+  void answer_errno(vm::FakeWire& wire, const wire::Message& request, std::int64_t error,
+                    std::string_view why = {}) const;
   /// The planned kernel comes up: its command line, its initrd.
   void boot(const Plan& plan, vm::FakeWire& wire);
   /// The planned witness finds everything intact and powers the machine off.

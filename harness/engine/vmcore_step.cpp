@@ -36,19 +36,24 @@ Verdict bad(std::string reason) { return {Outcome::failed, "/proc/vmcore is not 
 /// Program headers of an ELF64 dump of either byte order. Errors: corrupt.
 Result<Dump> parse_dump(ByteView head) {
   const char* asked = "parse /proc/vmcore";
-  if (head.size() < sizeof(Elf64_Ehdr) || std::memcmp(head.data(), ELFMAG, SELFMAG) != 0) return fail(Errc::corrupt, asked, "it does not start with an ELF header");
+  if (head.size() < sizeof(Elf64_Ehdr) || std::memcmp(head.data(), ELFMAG, SELFMAG) != 0)
+    return fail(Errc::corrupt, asked, "it does not start with an ELF header");
   if (std::to_integer<int>(head[EI_CLASS]) != ELFCLASS64) return fail(Errc::unsupported, asked, "it is no ELF64 file");
   const auto order = std::to_integer<int>(head[EI_DATA]) == ELFDATA2MSB ? std::endian::big : std::endian::little;
-  if (*read_int<std::uint16_t>(head, offsetof(Elf64_Ehdr, e_type), order) != ET_CORE) return fail(Errc::corrupt, asked, "e_type is not ET_CORE");
+  if (*read_int<std::uint16_t>(head, offsetof(Elf64_Ehdr, e_type), order) != ET_CORE)
+    return fail(Errc::corrupt, asked, "e_type is not ET_CORE");
   const auto phoff = *read_int<std::uint64_t>(head, offsetof(Elf64_Ehdr, e_phoff), order);
   const auto phnum = *read_int<std::uint16_t>(head, offsetof(Elf64_Ehdr, e_phnum), order);
   Dump dump;
   for (unsigned i = 0; i < phnum; ++i) {
     const auto header = slice(head, phoff + i * sizeof(Elf64_Phdr), sizeof(Elf64_Phdr));
-    if (!header) return fail(Errc::truncated, asked, fmt::format("program header {} of {} lies behind the first {} bytes", i, phnum, head.size()));
+    if (!header)
+      return fail(Errc::truncated, asked,
+                  fmt::format("program header {} of {} lies behind the first {} bytes", i, phnum, head.size()));
     const auto physical = Range::sized(*read_int<std::uint64_t>(*header, offsetof(Elf64_Phdr, p_paddr), order),
                                        *read_int<std::uint64_t>(*header, offsetof(Elf64_Phdr, p_memsz), order));
-    if (!physical) return fail(Errc::corrupt, asked, fmt::format("program header {} passes the end of the address space", i));
+    if (!physical)
+      return fail(Errc::corrupt, asked, fmt::format("program header {} passes the end of the address space", i));
     dump.parts.push_back({*read_int<std::uint32_t>(*header, offsetof(Elf64_Phdr, p_type), order),
                           *read_int<std::uint64_t>(*header, offsetof(Elf64_Phdr, p_offset), order), *physical});
   }
@@ -81,26 +86,33 @@ Verdict CaseRunner::on(const scenario::VmcoreStep&, StepRecord& record) {
   auto dump = parse_dump(*head);
   if (!dump) return bad(dump.error().broke);
   RangeSet want = dumpable_ram(crashed_machine_);
-  // The first MiB is the crash kernel's to use on PCs, so no dump has it: arch/x86/kernel/crash.c, elf_header_exclude_ranges.
+  // The first MiB is the crash kernel's to use on PCs, so no dump has it: arch/x86/kernel/crash.c,
+  // elf_header_exclude_ranges.
   want.remove(Range{0, std::uint64_t{1} << 20});
   const std::string missing = missing_from(covered(*dump), want);
   if (!missing.empty()) return bad("memory of the crashed kernel is not in it: " + missing);
   if (auto verdict = check_notes(*head, dump->parts.empty() ? 0 : dump->parts.front().offset,
-                                 dump->parts.empty() ? 0 : dump->parts.front().physical.size()); verdict.outcome != Outcome::passed) {
+                                 dump->parts.empty() ? 0 : dump->parts.front().physical.size());
+      verdict.outcome != Outcome::passed) {
     return verdict;
   }
   const auto page = crashed_machine_.page_size;
   for (std::size_t i = 0; i < marker_pages_.size(); ++i) {
     const Part* part = dump->holds(marker_pages_[i]);
     if (part == nullptr) return bad(fmt::format("the page at 0x{:x} is in no PT_LOAD", marker_pages_[i]));
-    auto found = read_guest_part(session_, vmcore, part->offset + (marker_pages_[i] - part->physical.start), page, soon());
+    auto found =
+        read_guest_part(session_, vmcore, part->offset + (marker_pages_[i] - part->physical.start), page, soon());
     if (!found) return from_error(found.error());
     Bytes known(page);
     fill_pattern(ballast_seed(nonce_), i * page, known);
-    if (*found != known) return bad(fmt::format("the page at 0x{:x} does not hold what the crashed kernel's memory held", marker_pages_[i]));
+    if (*found != known)
+      return bad(
+          fmt::format("the page at 0x{:x} does not hold what the crashed kernel's memory held", marker_pages_[i]));
   }
-  if (marker_pages_.empty()) return {Outcome::error, "the agent gave no physical addresses to look for in the dump", {}};
-  record.observed = fmt::format("{} parts, {} MiB, {} known pages found", dump->parts.size(), covered(*dump).total() >> 20, marker_pages_.size());
+  if (marker_pages_.empty())
+    return {Outcome::error, "the agent gave no physical addresses to look for in the dump", {}};
+  record.observed = fmt::format("{} parts, {} MiB, {} known pages found", dump->parts.size(),
+                                covered(*dump).total() >> 20, marker_pages_.size());
   return {};
 }
 
@@ -111,7 +123,8 @@ Verdict CaseRunner::check_notes(ByteView head, std::uint64_t offset, std::uint64
   if (!notes) return from_error(notes.error());
   const std::string_view text = as_text(*notes);
   if (text.find("VMCOREINFO") == std::string_view::npos) return bad("there is no VMCOREINFO note");
-  if (text.find("OSRELEASE=" + crashed_hello_.release) == std::string_view::npos) return bad("vmcoreinfo does not name the crashed kernel's release " + printable(crashed_hello_.release));
+  if (text.find("OSRELEASE=" + crashed_hello_.release) == std::string_view::npos)
+    return bad("vmcoreinfo does not name the crashed kernel's release " + printable(crashed_hello_.release));
   // NT_PRSTATUS of the CPU that crashed: name "CORE", written by crash_save_cpu.
   if (text.find("CORE") == std::string_view::npos) return bad("there is no CPU state (NT_PRSTATUS) in its notes");
   return {};

@@ -16,7 +16,8 @@ std::atomic<std::size_t> errors{0};
 /// Guests that stay between the series, so that only the first of a shape waits for a boot.
 class Guests {
  public:
-  engine::ReadyGuest& at(vm::Backend& backend, engine::Bus& bus, const engine::Shape& shape, const engine::LabOptions& lab, std::stop_token stop) {
+  engine::ReadyGuest& at(vm::Backend& backend, engine::Bus& bus, const engine::Shape& shape,
+                         const engine::LabOptions& lab, std::stop_token stop) {
     if (!guest_ || !(guest_->shape() == shape)) {
       guest_.reset();
       guest_ = std::make_unique<engine::ReadyGuest>(backend, bus, shape, lab, std::move(stop));
@@ -60,7 +61,8 @@ Result<engine::CaseResult> sample(const Series& series, Place& place) {
   auto result = runner.run();
   if (result.outcome == engine::Outcome::passed) return result;
   if (guest.session().ended() && guest.session().ended()->gone) guest.discard();
-  return fail(Errc::refused, "measure " + series.name(), fmt::format("{}: {}", engine::to_string(result.outcome), result.reason));
+  return fail(Errc::refused, "measure " + series.name(),
+              fmt::format("{}: {}", engine::to_string(result.outcome), result.reason));
 }
 
 void measure(benchmark::State& state, const Series& series, Place& place) {
@@ -99,7 +101,8 @@ bool loads(const scenario::Case& what) {
 
 std::string Series::name() const {
   std::string what = figure.substr(0, figure.rfind('_'));
-  return fmt::format("{}/{}/{}/{}", job.what->id, what, job.bench->target->name, clock == Clock::wall ? "wall" : "instructions");
+  return fmt::format("{}/{}/{}/{}", job.what->id, what, job.bench->target->name,
+                     clock == Clock::wall ? "wall" : "instructions");
 }
 
 std::vector<Series> make_series(const std::vector<engine::Job>& jobs, bool with_instructions) {
@@ -120,11 +123,13 @@ std::vector<Series> make_series(const std::vector<engine::Job>& jobs, bool with_
   return all;
 }
 
-void register_series(const std::vector<Series>& series, vm::Backend& backend, engine::Bus& bus, const MeasureOptions& options, std::stop_token stop) {
+void register_series(const std::vector<Series>& series, vm::Backend& backend, engine::Bus& bus,
+                     const MeasureOptions& options, std::stop_token stop) {
   auto place = std::make_shared<Place>(Place{backend, bus, options, std::move(stop), {}});
   for (const auto& one : series) {
     const unsigned repetitions = one.clock == Clock::wall ? options.repetitions : 2;
-    benchmark::RegisterBenchmark(one.name().c_str(), [one, place](benchmark::State& state) { measure(state, one, *place); })
+    benchmark::RegisterBenchmark(one.name().c_str(),
+                                 [one, place](benchmark::State& state) { measure(state, one, *place); })
         ->UseManualTime()
         ->Iterations(1)
         ->Repetitions(static_cast<int>(repetitions))

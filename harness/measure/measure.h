@@ -11,7 +11,7 @@ namespace kexlab::measure {
 
 /// What a figure counts.
 enum class Clock {
-  wall,          ///< the host's clock around the switch, the guest's clock around a call: compare as ratios within one run
+  wall,  ///< the host's clock around the switch, the guest's clock around a call: compare as ratios within one run
   instructions,  ///< the guest's clock under -icount shift=0: one tick an instruction; repeats exactly
 };
 
@@ -29,12 +29,13 @@ std::vector<Series> make_series(const std::vector<engine::Job>& jobs, bool with_
 
 struct MeasureOptions {
   engine::LabOptions lab;
-  unsigned repetitions = 5;         ///< samples of a wall-clock series; instruction counts need two, to show that they repeat
+  unsigned repetitions = 5;  ///< samples of a wall-clock series; instruction counts need two, to show that they repeat
 };
 
 /// Registers the series with Google Benchmark. Everything passed in must outlive RunSpecifiedBenchmarks.
 /// A case that fails makes its series an error ("SkipWithError") with the case's reason.
-void register_series(const std::vector<Series>& series, vm::Backend& backend, engine::Bus& bus, const MeasureOptions& options, std::stop_token stop);
+void register_series(const std::vector<Series>& series, vm::Backend& backend, engine::Bus& bus,
+                     const MeasureOptions& options, std::stop_token stop);
 /// How many series ended in an error since the process began.
 std::size_t series_in_error();
 

@@ -32,7 +32,8 @@ std::string wall_text(const std::vector<double>& values) {
 std::string instructions_text(const std::vector<double>& values) {
   if (values.empty()) return "-";
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  return fmt::format("{:.2f} M{}", median(values), *least == *most ? "" : fmt::format(" (+-{:.4f})", (*most - *least) / 2));
+  return fmt::format("{:.2f} M{}", median(values),
+                     *least == *most ? "" : fmt::format(" (+-{:.4f})", (*most - *least) / 2));
 }
 
 /// "case/figure/target/clock/iterations:1/…" → what is measured, on which target, and by which clock.
@@ -54,7 +55,8 @@ std::optional<Name> take_apart(const std::string& full) {
 Result<std::string> summarize(std::string_view text) {
   const char* asked = "summarise measurements";
   const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object() || !json.contains("benchmarks")) return fail(Errc::corrupt, asked, "this is not Google Benchmark's JSON", "write it with kexlab bench --out FILE");
+  if (!json.is_object() || !json.contains("benchmarks"))
+    return fail(Errc::corrupt, asked, "this is not Google Benchmark's JSON", "write it with kexlab bench --out FILE");
   std::map<std::pair<std::string, std::string>, Row> rows;
   std::string errors;
   for (const auto& one : json["benchmarks"]) {
@@ -68,9 +70,11 @@ Result<std::string> summarize(std::string_view text) {
     Row& row = rows[{name->what, name->target}];
     (name->clock == "wall" ? row.wall : row.instructions).push_back(one.value("real_time", 0.0));
   }
-  std::string table = fmt::format("{:<44} {:<12} {:<36} {}\n", "what", "target", "wall: median (range, samples)", "instructions under -icount");
+  std::string table = fmt::format("{:<44} {:<12} {:<36} {}\n", "what", "target", "wall: median (range, samples)",
+                                  "instructions under -icount");
   for (const auto& [key, row] : rows) {
-    table += fmt::format("{:<44} {:<12} {:<36} {}\n", key.first, key.second, wall_text(row.wall), instructions_text(row.instructions));
+    table += fmt::format("{:<44} {:<12} {:<36} {}\n", key.first, key.second, wall_text(row.wall),
+                         instructions_text(row.instructions));
   }
   return table + errors;
 }

@@ -9,7 +9,8 @@
 
 namespace kexlab::measure {
 
-/// Medians of every series by wall clock and by instructions. Errors: corrupt, where it is not what `kexlab bench` wrote.
+/// Medians of every series by wall clock and by instructions. Errors: corrupt, where it is not what `kexlab bench`
+/// wrote.
 Result<std::string> summarize(std::string_view json);
 
 }  // namespace kexlab::measure

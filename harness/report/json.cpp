@@ -15,7 +15,11 @@ using namespace engine;
 json steps_to_json(const std::vector<StepRecord>& steps) {
   json list = json::array();
   for (const auto& step : steps) {
-    list.push_back({{"what", step.what}, {"observed", step.observed}, {"expected", step.expected}, {"good", step.good}, {"seconds", step.seconds}});
+    list.push_back({{"what", step.what},
+                    {"observed", step.observed},
+                    {"expected", step.expected},
+                    {"good", step.good},
+                    {"seconds", step.seconds}});
   }
   return list;
 }
@@ -23,30 +27,49 @@ json steps_to_json(const std::vector<StepRecord>& steps) {
 json to_value(const CaseResult& r) {
   json parameters = json::array();
   for (const auto& [name, value] : r.parameters) parameters.push_back({{"name", name}, {"value", value}});
-  return {{"type", "case"},       {"id", r.id},           {"scenario", r.scenario}, {"about", r.about},   {"target", r.target},
-          {"kernel", r.kernel},   {"parameters", parameters}, {"outcome", to_string(r.outcome)}, {"reason", r.reason}, {"rule", r.rule},
-          {"where", r.where},     {"seconds", r.seconds}, {"steps", steps_to_json(r.steps)}, {"console_tail", r.console_tail},
-          {"diagnosis", r.diagnosis}, {"figures", r.figures}, {"reproduce", r.reproduce}};
+  return {{"type", "case"},
+          {"id", r.id},
+          {"scenario", r.scenario},
+          {"about", r.about},
+          {"target", r.target},
+          {"kernel", r.kernel},
+          {"parameters", parameters},
+          {"outcome", to_string(r.outcome)},
+          {"reason", r.reason},
+          {"rule", r.rule},
+          {"where", r.where},
+          {"seconds", r.seconds},
+          {"steps", steps_to_json(r.steps)},
+          {"console_tail", r.console_tail},
+          {"diagnosis", r.diagnosis},
+          {"figures", r.figures},
+          {"reproduce", r.reproduce}};
 }
 
 json to_value(const RunStarted& r) {
-  return {{"type", "run"}, {"id", r.id}, {"started", r.started}, {"version", r.version}, {"cases", r.cases}, {"jobs", r.jobs}, {"kernels", r.kernels}, {"host", r.host}};
+  return {{"type", "run"},    {"id", r.id},     {"started", r.started}, {"version", r.version},
+          {"cases", r.cases}, {"jobs", r.jobs}, {"kernels", r.kernels}, {"host", r.host}};
 }
 
 json to_value(const Tally& t) {
-  return {{"passed", t.passed}, {"failed", t.failed}, {"error", t.error}, {"timeout", t.timeout}, {"skipped", t.skipped}};
+  return {
+      {"passed", t.passed}, {"failed", t.failed}, {"error", t.error}, {"timeout", t.timeout}, {"skipped", t.skipped}};
 }
 
 json to_value(const RunFinished& r) {
   json targets = json::object();
   for (const auto& [name, tally] : r.by_target) targets[name] = to_value(tally);
-  return {{"type", "end"}, {"by_target", targets}, {"total", to_value(r.total)}, {"seconds", r.seconds}, {"interrupted", r.interrupted}, {"peak_memory_kib", r.peak_memory_kib}};
+  return {{"type", "end"},        {"by_target", targets},         {"total", to_value(r.total)},
+          {"seconds", r.seconds}, {"interrupted", r.interrupted}, {"peak_memory_kib", r.peak_memory_kib}};
 }
 
 json to_value(const GuestReady& g) {
-  return {{"type", "guest"}, {"target", g.target}, {"kernel", g.kernel}, {"shape", g.shape}, {"seconds", g.seconds}, {"from_snapshot", g.from_snapshot}};
+  return {{"type", "guest"},  {"target", g.target},   {"kernel", g.kernel},
+          {"shape", g.shape}, {"seconds", g.seconds}, {"from_snapshot", g.from_snapshot}};
 }
-json to_value(const CaseStarted& c) { return {{"type", "start"}, {"id", c.id}, {"target", c.target}, {"kernel", c.kernel}}; }
+json to_value(const CaseStarted& c) {
+  return {{"type", "start"}, {"id", c.id}, {"target", c.target}, {"kernel", c.kernel}};
+}
 json to_value(const CaseFinished& c) { return to_value(c.result); }
 json to_value(const Notice& n) {
   constexpr const char* names[] = {"info", "warning", "error"};
@@ -61,7 +84,9 @@ json to_json_value(const Event& event) {
 }
 
 // What is not UTF-8 (a file name, a library's message) is replaced rather than lost.
-std::string to_json(const Event& event) { return to_json_value(event).dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string to_json(const Event& event) {
+  return to_json_value(event).dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 Result<CaseResult> case_from_json(const json& j) try {
   CaseResult r;
@@ -78,7 +103,8 @@ Result<CaseResult> case_from_json(const json& j) try {
   r.rule = j.at("rule");
   r.where = j.at("where");
   r.seconds = j.at("seconds");
-  for (const auto& s : j.at("steps")) r.steps.push_back({s.at("what"), s.at("observed"), s.at("expected"), s.at("good"), s.at("seconds")});
+  for (const auto& s : j.at("steps"))
+    r.steps.push_back({s.at("what"), s.at("observed"), s.at("expected"), s.at("good"), s.at("seconds")});
   r.console_tail = j.at("console_tail");
   r.diagnosis = j.at("diagnosis");
   r.figures = j.at("figures").get<std::map<std::string, double>>();

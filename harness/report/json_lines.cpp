@@ -42,8 +42,9 @@ class JsonLines : public engine::Sink {
 
   void complain() {
     if (std::exchange(told_, true)) return;
-    trouble_(Error{errno == ENOSPC ? Errc::no_space : Errc::io, "store results in " + file_.string(), std::strerror(errno),
-                   "what was stored before is kept; make room and go on with --resume " + file_.parent_path().string()});
+    trouble_(
+        Error{errno == ENOSPC ? Errc::no_space : Errc::io, "store results in " + file_.string(), std::strerror(errno),
+              "what was stored before is kept; make room and go on with --resume " + file_.parent_path().string()});
   }
 
   int descriptor_;
@@ -62,17 +63,22 @@ bool ends_in_half_a_line(const std::filesystem::path& file) {
 
 }  // namespace
 
-Result<std::unique_ptr<engine::Sink>> make_json_lines(const std::filesystem::path& file, bool append, std::function<void(const Error&)> trouble) {
+Result<std::unique_ptr<engine::Sink>> make_json_lines(const std::filesystem::path& file, bool append,
+                                                      std::function<void(const Error&)> trouble) {
   const bool mend = append && ends_in_half_a_line(file);
   const int descriptor = open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (append ? 0 : O_TRUNC), 0644);
-  if (descriptor < 0) return fail(Errc::io, "open " + file.string(), std::strerror(errno), "choose another folder with --results");
-  if (mend && write(descriptor, "\n", 1) != 1) trouble(Error{Errc::io, "append to " + file.string(), std::strerror(errno), {}});
+  if (descriptor < 0)
+    return fail(Errc::io, "open " + file.string(), std::strerror(errno), "choose another folder with --results");
+  if (mend && write(descriptor, "\n", 1) != 1)
+    trouble(Error{Errc::io, "append to " + file.string(), std::strerror(errno), {}});
   return std::make_unique<JsonLines>(descriptor, file, std::move(trouble));
 }
 
 Result<Stored> read_results(const std::filesystem::path& file) {
   std::ifstream in(file);
-  if (!in) return fail(Errc::not_found, "read results from " + file.string(), std::strerror(errno), "give a folder that an earlier run wrote");
+  if (!in)
+    return fail(Errc::not_found, "read results from " + file.string(), std::strerror(errno),
+                "give a folder that an earlier run wrote");
   Stored stored;
   std::map<std::string, std::size_t> seen;
   std::string line;

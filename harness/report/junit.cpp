@@ -18,7 +18,8 @@ std::string evidence(const CaseResult& result) {
   std::string text = result.reason + "\n";
   if (!result.where.empty()) text += "at " + result.where + "\n";
   for (const auto& step : result.steps) {
-    text += fmt::format("{} {}: {}{}\n", step.good ? "ok  " : "BAD ", step.what, step.observed, step.good || step.expected.empty() ? "" : " (expected " + step.expected + ")");
+    text += fmt::format("{} {}: {}{}\n", step.good ? "ok  " : "BAD ", step.what, step.observed,
+                        step.good || step.expected.empty() ? "" : " (expected " + step.expected + ")");
   }
   if (!result.console_tail.empty()) text += "console:\n" + result.console_tail;
   if (!result.diagnosis.empty()) text += "registers:\n" + result.diagnosis;
@@ -27,7 +28,8 @@ std::string evidence(const CaseResult& result) {
 
 class Junit : public engine::Sink {
  public:
-  Junit(std::filesystem::path file, std::function<void(const Error&)> trouble) : file_(std::move(file)), trouble_(std::move(trouble)) {}
+  Junit(std::filesystem::path file, std::function<void(const Error&)> trouble)
+      : file_(std::move(file)), trouble_(std::move(trouble)) {}
 
   void on(const engine::Event& event) override {
     if (const auto* started = std::get_if<engine::RunStarted>(&event)) started_ = *started;
@@ -57,7 +59,9 @@ class Junit : public engine::Sink {
     node.append_attribute("name") = result.id.c_str();
     node.append_attribute("time") = fmt::format("{:.3f}", result.seconds).c_str();
     if (result.outcome == Outcome::passed) return;
-    const char* tag = result.outcome == Outcome::skipped ? "skipped" : result.outcome == Outcome::error ? "error" : "failure";
+    const char* tag = result.outcome == Outcome::skipped ? "skipped"
+                      : result.outcome == Outcome::error ? "error"
+                                                         : "failure";
     auto child = node.append_child(tag);
     child.append_attribute("message") = result.reason.c_str();
     if (result.outcome == Outcome::skipped) return;
@@ -82,7 +86,8 @@ class Junit : public engine::Sink {
       for (const auto& result : suite.cases) add_case(node, name, result);
     }
     if (!document.save_file(file_.c_str(), "  ")) {
-      trouble_(Error{Errc::io, "write JUnit XML to " + file_.string(), std::strerror(errno), "the results are in results.jsonl too"});
+      trouble_(Error{Errc::io, "write JUnit XML to " + file_.string(), std::strerror(errno),
+                     "the results are in results.jsonl too"});
     }
   }
 

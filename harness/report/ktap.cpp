@@ -16,7 +16,8 @@ class Ktap : public engine::Sink {
   explicit Ktap(std::FILE* out) : out_(out) {}
 
   void on(const engine::Event& event) override {
-    if (const auto* started = std::get_if<engine::RunStarted>(&event)) line(fmt::format("KTAP version 1\n1..{}", started->cases));
+    if (const auto* started = std::get_if<engine::RunStarted>(&event))
+      line(fmt::format("KTAP version 1\n1..{}", started->cases));
     if (const auto* notice = std::get_if<engine::Notice>(&event)) diagnostics(notice->text);
     if (const auto* finished = std::get_if<engine::CaseFinished>(&event)) result(finished->result);
     if (const auto* end = std::get_if<engine::RunFinished>(&event)) finish(*end);
@@ -41,7 +42,9 @@ class Ktap : public engine::Sink {
   void result(const engine::CaseResult& result) {
     ++number_;
     const bool good = result.outcome == Outcome::passed || result.outcome == Outcome::skipped;
-    const std::string directive = result.outcome == Outcome::skipped ? " # SKIP " + result.reason : result.outcome == Outcome::timeout ? " # TIMEOUT" : "";
+    const std::string directive = result.outcome == Outcome::skipped   ? " # SKIP " + result.reason
+                                  : result.outcome == Outcome::timeout ? " # TIMEOUT"
+                                                                       : "";
     if (!good) {
       diagnostics(fmt::format("{}: {}", engine::to_string(result.outcome), result.reason));
       diagnostics(result.console_tail);
@@ -52,7 +55,8 @@ class Ktap : public engine::Sink {
 
   void finish(const engine::RunFinished& end) {
     if (end.interrupted) line("Bail out! the run was interrupted");
-    line(fmt::format("# Totals: pass:{} fail:{} xfail:0 xpass:0 skip:{} error:{}", end.total.passed, end.total.failed + end.total.timeout, end.total.skipped, end.total.error));
+    line(fmt::format("# Totals: pass:{} fail:{} xfail:0 xpass:0 skip:{} error:{}", end.total.passed,
+                     end.total.failed + end.total.timeout, end.total.skipped, end.total.error));
   }
 
   std::FILE* out_;

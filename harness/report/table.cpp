@@ -41,14 +41,19 @@ std::string table(const std::vector<engine::CaseResult>& results) {
     collect(result.figures, "switch_kernel_s", 1, row.kernel_s);
     if (result.outcome == Outcome::skipped) ++skipped[{result.target, result.reason}];
   }
-  std::string text = fmt::format("{:<24} {:>7} {:>7} {:>7} {:>7} {:>7}   {:>10} {:>11} {:>11}\n", "target, kernel", "passed", "failed", "timeout", "error", "skipped",
-                                 "load", "to witness", "to kernel");
+  std::string text = fmt::format("{:<24} {:>7} {:>7} {:>7} {:>7} {:>7}   {:>10} {:>11} {:>11}\n", "target, kernel",
+                                 "passed", "failed", "timeout", "error", "skipped", "load", "to witness", "to kernel");
   for (auto& [name, row] : rows) {
-    text += fmt::format("{:<24} {:>7} {:>7} {:>7} {:>7} {:>7}   {:>10} {:>11} {:>11}\n", name, row.count[Outcome::passed], row.count[Outcome::failed], row.count[Outcome::timeout],
-                        row.count[Outcome::error], row.count[Outcome::skipped], median(row.load_ms, "ms"), median(row.witness_s, "s"), median(row.kernel_s, "s"));
+    text += fmt::format("{:<24} {:>7} {:>7} {:>7} {:>7} {:>7}   {:>10} {:>11} {:>11}\n", name,
+                        row.count[Outcome::passed], row.count[Outcome::failed], row.count[Outcome::timeout],
+                        row.count[Outcome::error], row.count[Outcome::skipped], median(row.load_ms, "ms"),
+                        median(row.witness_s, "s"), median(row.kernel_s, "s"));
   }
-  text += "(load: median of kexec_load(2) in the guest's clock; the others: median wall time of the switch as seen by the harness)\n";
-  for (const auto& [what, count] : skipped) text += fmt::format("skipped {:>3} on {}: {}\n", count, what.first, what.second);
+  text +=
+      "(load: median of kexec_load(2) in the guest's clock; the others: median wall time of the switch as seen by the "
+      "harness)\n";
+  for (const auto& [what, count] : skipped)
+    text += fmt::format("skipped {:>3} on {}: {}\n", count, what.first, what.second);
   return text;
 }
 

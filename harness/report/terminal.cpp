@@ -16,11 +16,16 @@ using engine::Outcome;
 
 fmt::text_style style_of(Outcome outcome) {
   switch (outcome) {
-    case Outcome::passed: return fg(fmt::terminal_color::green);
-    case Outcome::failed: return fg(fmt::terminal_color::red) | fmt::emphasis::bold;
-    case Outcome::error: return fg(fmt::terminal_color::magenta) | fmt::emphasis::bold;
-    case Outcome::timeout: return fg(fmt::terminal_color::yellow) | fmt::emphasis::bold;
-    case Outcome::skipped: return fg(fmt::terminal_color::bright_black);
+    case Outcome::passed:
+      return fg(fmt::terminal_color::green);
+    case Outcome::failed:
+      return fg(fmt::terminal_color::red) | fmt::emphasis::bold;
+    case Outcome::error:
+      return fg(fmt::terminal_color::magenta) | fmt::emphasis::bold;
+    case Outcome::timeout:
+      return fg(fmt::terminal_color::yellow) | fmt::emphasis::bold;
+    case Outcome::skipped:
+      return fg(fmt::terminal_color::bright_black);
   }
   return {};
 }
@@ -45,11 +50,14 @@ class Terminal : public engine::Sink {
   void take(const engine::RunStarted& run) {
     cases_ = run.cases;
     plain(fmt::format("run {}: {} cases, {} at a time", run.id, run.cases, run.jobs));
-    for (const auto& [name, origin] : run.kernels) plain(fmt::format("  {:<28} {}", name, origin.substr(0, origin.find(" sha256:"))));
+    for (const auto& [name, origin] : run.kernels)
+      plain(fmt::format("  {:<28} {}", name, origin.substr(0, origin.find(" sha256:"))));
   }
 
   void take(const engine::GuestReady& guest) {
-    plain(fmt::format("guest  {} {} in {:.1f} s", guest.shape, guest.from_snapshot ? "restored from an earlier run" : "booted", guest.seconds), true);
+    plain(fmt::format("guest  {} {} in {:.1f} s", guest.shape,
+                      guest.from_snapshot ? "restored from an earlier run" : "booted", guest.seconds),
+          true);
   }
 
   void take(const engine::CaseStarted& started) {
@@ -60,9 +68,11 @@ class Terminal : public engine::Sink {
     const CaseResult& result = finished.result;
     ++done_;
     results_.push_back(result);
-    const bool loud = result.outcome == Outcome::failed || result.outcome == Outcome::error || result.outcome == Outcome::timeout;
+    const bool loud =
+        result.outcome == Outcome::failed || result.outcome == Outcome::error || result.outcome == Outcome::timeout;
     const std::string word = fmt::format("{:<7}", engine::to_string(result.outcome));
-    const std::string line = fmt::format(" {:<12} {:<44} {:6.2f} s{}", result.target, result.id, result.seconds, result.outcome == Outcome::skipped ? "  " + result.reason : "");
+    const std::string line = fmt::format(" {:<12} {:<44} {:6.2f} s{}", result.target, result.id, result.seconds,
+                                         result.outcome == Outcome::skipped ? "  " + result.reason : "");
     erase();
     fmt::print(out_, "{}{}\n", options_.living ? fmt::format(style_of(result.outcome), "{}", word) : word, line);
     if (loud || options_.verbose) details(result, loud);
@@ -72,9 +82,11 @@ class Terminal : public engine::Sink {
     if (loud) fmt::print(out_, "        {}\n", result.reason);
     if (loud && !result.where.empty()) fmt::print(out_, "        at {}\n", result.where);
     for (const auto& step : result.steps) {
-      fmt::print(out_, "        {} {}: {}{}\n", step.good ? "ok " : "BAD", step.what, step.observed, step.good || step.expected.empty() ? "" : " (expected " + step.expected + ")");
+      fmt::print(out_, "        {} {}: {}{}\n", step.good ? "ok " : "BAD", step.what, step.observed,
+                 step.good || step.expected.empty() ? "" : " (expected " + step.expected + ")");
     }
-    if (loud && !result.console_tail.empty()) fmt::print(out_, "        last console lines:\n{}", indent(last_lines(result.console_tail, 12), "        | "));
+    if (loud && !result.console_tail.empty())
+      fmt::print(out_, "        last console lines:\n{}", indent(last_lines(result.console_tail, 12), "        | "));
     if (loud) fmt::print(out_, "        again: {}\n", result.reproduce);
   }
 
@@ -105,7 +117,8 @@ class Terminal : public engine::Sink {
       if (result.outcome == Outcome::passed || result.outcome == Outcome::skipped) continue;
       fmt::print(out_, "{:<7} {} {}: {}\n", engine::to_string(result.outcome), result.target, result.id, result.reason);
     }
-    fmt::print(out_, "{}{:.1f} s, guests used at most {} MiB; results: {}\n", end.interrupted ? "INTERRUPTED after " : "", end.seconds, end.peak_memory_kib >> 10, end.results);
+    fmt::print(out_, "{}{:.1f} s, guests used at most {} MiB; results: {}\n",
+               end.interrupted ? "INTERRUPTED after " : "", end.seconds, end.peak_memory_kib >> 10, end.results);
     if (end.interrupted) fmt::print(out_, "go on with: kexlab run --resume {}\n", end.results);
   }
 
@@ -134,6 +147,8 @@ class Terminal : public engine::Sink {
 
 }  // namespace
 
-std::unique_ptr<engine::Sink> make_terminal(std::FILE* out, const TerminalOptions& options) { return std::make_unique<Terminal>(out, options); }
+std::unique_ptr<engine::Sink> make_terminal(std::FILE* out, const TerminalOptions& options) {
+  return std::make_unique<Terminal>(out, options);
+}
 
 }  // namespace kexlab::report

@@ -33,8 +33,9 @@ install_missing() {
     || die "apt-get could not install: $missing"
 }
 
+# build [TARGET]: everything, or one target and what it needs.
 build() {
   say "building ($(nproc) jobs)"
   cmake --preset release -S "$top" -DKEXLAB_WERROR=ON >"$top/build.log" 2>&1 || { cat "$top/build.log" >&2; die "cmake failed"; }
-  cmake --build "$top/build" >"$top/build.log" 2>&1 || { tail -n 60 "$top/build.log" >&2; die "the build failed; all of it is in build.log"; }
+  cmake --build "$top/build" ${1:+--target "$1"} >"$top/build.log" 2>&1 || { tail -n 60 "$top/build.log" >&2; die "the build failed; all of it is in build.log"; }
 }

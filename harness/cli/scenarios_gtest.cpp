@@ -58,10 +58,19 @@ class CaseTest : public testing::Test {
   engine::Job job_;
 };
 
-// GoogleTest's names are identifiers and filters use - and : for themselves; everything else becomes '_'.
+// GoogleTest's names are identifiers and filters use - and : for themselves; everything else becomes '_'. Signs in
+// parameters are spelled out, so that "page + 1" and "page - 1" stay two tests.
 std::string identifier(std::string_view text) {
   std::string name;
-  for (const char c : text) name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  bool in_parameters = false;
+  for (const char c : text) {
+    in_parameters |= c == '[';
+    if (in_parameters && (c == '+' || c == '-')) {
+      name += c == '+' ? "plus" : "minus";
+    } else {
+      name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+    }
+  }
   return name;
 }
 

@@ -63,7 +63,7 @@ class OnTarget : public testing::TestWithParam<std::string> {
     while (heard.find(text) == std::string::npos) {
       auto happening = guest.next(deadline);
       if (!happening || !std::holds_alternative<Output>(*happening)) {
-        ADD_FAILURE() << "instead of \"" << text << "\" the guest said \"" << heard << "\" and then "
+        ADD_FAILURE() << "instead of \"" << text << "\" the guest said \"" << heard.substr(0, 200) << "\" and then "
                       << (happening ? std::to_string(happening->index()) : why(happening.error()));
         return heard;
       }

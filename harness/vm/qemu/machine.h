@@ -2,6 +2,7 @@
 // One QEMU process with its control socket and its streams.
 #pragma once
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/readable_pipe.hpp>
 #include <memory>
@@ -79,6 +80,8 @@ class Machine {
   Stream& stream(Output::Stream which) { return which == Output::Stream::console ? *console_ : *channel_; }
 
   boost::asio::io_context context_;
+  /// A context without work stops for good; here work comes again once output is taken.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
   std::unique_ptr<Child> child_;
   std::unique_ptr<LastWords> last_words_;
   std::unique_ptr<Stream> console_, channel_;

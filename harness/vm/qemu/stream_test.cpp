@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <boost/asio/executor_work_guard.hpp>
+
 namespace kexlab::vm {
 namespace {
 
@@ -43,6 +45,7 @@ class StreamTest : public testing::Test {
   }
 
   boost::asio::io_context context_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
   Descriptor peer_;
   std::unique_ptr<Stream> stream_;
 };

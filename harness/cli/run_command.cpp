@@ -117,7 +117,21 @@ Result<Books> open_books(const RunFlags& flags) {
   return books;
 }
 
-Result<int> run(const RunFlags& flags) {
+/// A resumed run goes on with what it was started with, unless something else is asked for.
+Status take_selection(RunFlags& flags) {
+  if (flags.resume.empty()) return {};
+  auto stored = report::read_results(flags.resume / "results.jsonl");
+  if (!stored) return tl::unexpected(stored.error());
+  const auto& started = stored->started;
+  if (flags.wanted.empty()) flags.wanted = started.wanted;
+  if (flags.choice.targets.empty()) flags.choice.targets = started.targets;
+  if (flags.choice.kernel.empty()) flags.choice.kernel = started.kernel;
+  if (flags.choice.next.empty()) flags.choice.next = started.next;
+  return {};
+}
+
+Result<int> run(RunFlags flags) {
+  if (auto status = take_selection(flags); !status) return tl::unexpected(status.error());
   auto cases = choose_cases(flags.wanted);
   if (!cases) return tl::unexpected(cases.error());
   if (!flags.shard.empty()) {
@@ -160,11 +174,19 @@ Result<int> run(const RunFlags& flags) {
   if (jobs.empty())
     return fail(Errc::invalid_argument, "run these cases", "none of them applies to the chosen targets",
                 "`kexlab list` tells the targets of each");
-  bus.publish(describe_run(books->id, jobs.size(), options.jobs, books->folder, *benches));
+  auto started = describe_run(books->id, jobs.size(), options.jobs, books->folder, *benches);
+  started.wanted = flags.wanted;
+  started.targets = flags.choice.targets;
+  started.kernel = flags.choice.kernel;
+  started.next = flags.choice.next;
+  bus.publish(started);
   for (const auto& result : options.earlier) bus.publish(engine::CaseFinished{result});
   engine::Runner runner(*backend, bus, options);
   auto summary = runner.run(jobs, stop_token());
   summary.results = books->folder.string();
+  if (summary.total.skipped == jobs.size()) {
+    bus.notice(engine::Notice::Level::warning, fmt::format("nothing was tested: all {} cases were skipped", jobs.size()));
+  }
   bus.publish(summary);
   return stored_all ? exit_code(summary) : static_cast<int>(harness_failed);
 }
@@ -180,7 +202,7 @@ Action add_run(CLI::App& app) {
   app.add_option("--memory", flags->memory_mib, "MiB for all guests together; default: three quarters of what is free");
   app.add_option("--results", flags->results, "Folder for results; default: kexlab-results/<run>");
   app.add_option("--resume", flags->resume, "Go on with the interrupted run whose results lie in this folder")
-      ->excludes("--results");
+      ->check(CLI::ExistingDirectory)->excludes("--results");
   app.add_option("--junit", flags->junit, "JUnit XML file; default: junit.xml in the results folder");
   app.add_option("--format", flags->format, "What is printed: terminal or ktap")
       ->check(CLI::IsMember({"terminal", "ktap"}));

@@ -61,6 +61,9 @@ struct RunStarted {
   std::map<std::string, std::string> kernels;  ///< "x86_64/debian-6.1" → origin and digest
   std::string results;                         ///< folder
   std::map<std::string, std::string> host;     ///< accelerator by target, QEMU version, cores, memory
+  /// What the run is of, so that it can be resumed without saying it again: words, targets, kernel, next.
+  std::vector<std::string> wanted, targets;
+  std::string kernel, next;
 };
 struct GuestReady {
   std::string target, kernel, shape;

@@ -48,7 +48,8 @@ json to_value(const CaseResult& r) {
 
 json to_value(const RunStarted& r) {
   return {{"type", "run"},    {"id", r.id},     {"started", r.started}, {"version", r.version},
-          {"cases", r.cases}, {"jobs", r.jobs}, {"kernels", r.kernels}, {"host", r.host}};
+          {"cases", r.cases}, {"jobs", r.jobs}, {"kernels", r.kernels}, {"host", r.host},
+          {"wanted", r.wanted}, {"targets", r.targets}, {"kernel", r.kernel}, {"next", r.next}};
 }
 
 json to_value(const Tally& t) {
@@ -123,6 +124,10 @@ Result<RunStarted> run_from_json(const json& j) try {
   r.jobs = j.at("jobs");
   r.kernels = j.at("kernels").get<std::map<std::string, std::string>>();
   r.host = j.at("host").get<std::map<std::string, std::string>>();
+  r.wanted = j.at("wanted").get<std::vector<std::string>>();
+  r.targets = j.at("targets").get<std::vector<std::string>>();
+  r.kernel = j.at("kernel");
+  r.next = j.at("next");
   return r;
 } catch (const json::exception& error) {
   return fail(Errc::corrupt, "read a stored run", error.what());

@@ -93,10 +93,12 @@ class CaseRunner {
                      const std::optional<model::Prediction>& predicted, StepRecord& record);
   void note_loaded(const Plan& plan, bool crash);
   Verdict from_error(const Error& error) const;
-  Verdict silent(const Error& error, const Plan* plan);
+  Verdict silent(const Error& error, const Plan* plan, StepRecord& record);
   Verdict land_on_witness(const Loaded& loaded, StepRecord& record);
   Verdict land_on_kernel(const Plan& plan, StepRecord& record);
   void note_switch(const std::string& where, const std::optional<std::uint64_t>& counter);
+  Verdict append_to_base(const NextInitrd& initrd);
+  [[nodiscard]] std::string command_line(const std::string& more) const;
   Verdict expect_power_off();
   std::string where_is_it(const Plan* plan);
   [[nodiscard]] Clock::time_point soon() const;

@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <regex>
 
 #include "harness/engine/testing_guest.h"
 
@@ -52,7 +54,7 @@ about: What the model says.
 steps:
   - load: {segments: [{at: ram + 16 MiB + 1, size: 1 page}], witness: true}
     expect: model
-  - switch: {land: witness, if_loaded: true}
+  - switch: reboot
 )";
 constexpr const char* returning = R"(name: t/returning
 about: reboot(2) returns.
@@ -123,7 +125,7 @@ std::function<void(Agent&, const Plan&, FakeWire&)> report_with(std::size_t firs
         std::vector<wire::Frame> frames;
         wire::Decoder().feed(output->bytes, frames, nullptr);
         std::string record(as_text(frames.at(0).payload));
-        if (const auto at = record.find(from); at != std::string::npos) record.replace(at, from.size(), to);
+        record = std::regex_replace(record, std::regex(from), to, std::regex_constants::format_first_only);
         output->bytes = wire::encode_frame('W', as_bytes(record));
       }
       wire.happenings.push_back(happening);
@@ -247,11 +249,12 @@ const Story stories[] = {
     {"powered_off_after_the_switch", self, [](Agent& a) { a.entered = ended_by(Ended::Why::powered_off); }, Outcome::failed, {"the guest powered off"}},
     {"silent_after_the_switch", self, [](Agent& a) { a.entered = [](Agent&, const Plan&, FakeWire&) {}; }, Outcome::timeout,
      {"nothing came up within", "the program counter 0x1000 is outside every loaded segment", "its console said nothing after the switch"}},
-    {"the_switch_returned", self, [](Agent& a) { a.instead = answering("reboot", EBUSY); }, Outcome::failed, {"the switch did not happen: reboot(2) returned EBUSY"}},
+    {"the_switch_returned", self, [](Agent& a) { a.instead = answering("reboot", EBUSY); }, Outcome::failed, {"the switch did not happen: the call returned EBUSY"}},
+    {"the_switch_to_a_witness_returned", witness, [](Agent& a) { a.instead = answering("reboot", EBUSY); }, Outcome::failed, {"the switch did not happen: the call returned EBUSY"}},
     {"reboot_did_not_return", returning, [](Agent& a) { a.instead = ending("reboot", Ended::Why::reset); }, Outcome::failed, {"was to return EINVAL", "did not return", "reset"}},
     {"reboot_hangs", returning, [](Agent& a) { a.instead = deaf_to("reboot"); }, Outcome::failed, {"did not return"}},
     // The witness.
-    {"a_segment_arrived_damaged", witness, [](Agent& a) { a.entered = report_with(everything, "index=0 digest=ok", "index=0 digest=bad"); }, Outcome::failed, {"what arrived is not what was loaded", "segment 1"}},
+    {"a_segment_arrived_damaged", witness, [](Agent& a) { a.entered = report_with(everything, "index=0 digest=ok found=0x[0-9a-f]+", "index=0 digest=ok found=0x1"); }, Outcome::failed, {"what arrived is not what was loaded", "segment 1"}},
     {"the_tail_is_not_zero", witness, [](Agent& a) { a.entered = report_with(everything, "zero=ok", "zero=bad at=0x51000070"); }, Outcome::failed, {"what arrived is not what was loaded"}},
     {"a_register_is_wrong", witness, [](Agent& a) { a.entered = report_with(everything, "x1=0x0", "x1=0x7"); }, Outcome::failed, {"x1"}},
     {"a_witness_of_another_load", witness, [](Agent& a) { a.entered = report_with(everything, "nonce=", "nonce=0"); }, Outcome::failed, {"nothing came up after the switch"}},
@@ -337,11 +340,9 @@ steps:
   - load: {segments: [{at: ram, size: 1 page}]}
 )";
 
-Message read_answer(std::string_view data, std::optional<std::uint64_t> zeros = {}, std::uint64_t eof = 0) {
+Message read_answer(std::string_view data) {
   Message fields;
-  fields.set("data", data).set("eof", eof);
-  if (zeros) fields.set("zeros", *zeros);
-  return fields;
+  return fields.set("data", data).set("eof", 0);
 }
 template <class Make>
 Agent::Instead reads(Make make) {
@@ -388,9 +389,21 @@ const Hostile hostiles[] = {
      },
      Outcome::timeout},
     {"reads_larger_than_asked", two_reads, [](Agent& a) { a.instead = reads([](const Message& r) { return read_answer(std::string(r.number("max").value_or(0) + 1, 'x')); }); }, Outcome::error},
-    {"absurd_zeros", two_reads, [](Agent& a) { a.instead = reads([](const Message&) { return read_answer("x", ~std::uint64_t{0}); }); }, Outcome::error},
-    {"zeros_that_wrap_the_sum", two_reads, [](Agent& a) { a.instead = reads([](const Message&) { return read_answer("xx", ~std::uint64_t{0} - 1); }); }, Outcome::error},
-    {"more_zeros_than_asked", two_reads, [](Agent& a) { a.instead = reads([](const Message& r) { return read_answer("x", r.number("max").value_or(0)); }); }, Outcome::error},
+    {"zeros_beyond_any_message", two_reads,
+     [](Agent& a) {
+       a.instead = on("read", [](Agent&, const Message&, FakeWire& wire) {
+         // Groups of no literal bytes and 2^28 - 1 zeros each (zero_runs.h), with a right id and checksum.
+         Bytes piece;
+         for (int i = 0; i < 300; ++i) {
+           for (const int byte : {0x00, 0xff, 0xff, 0xff, 0x7f}) piece.push_back(static_cast<std::byte>(byte));
+         }
+         Bytes payload(8);
+         write_int(payload, 0, wire::crc32(piece), std::endian::little);
+         payload.insert(payload.end(), piece.begin(), piece.end());
+         for (int i = 0; i < 100; ++i) wire.channel(wire::encode_frame('M', payload));
+       });
+     },
+     Outcome::timeout},
     {"a_file_that_never_ends", two_reads, [](Agent& a) { a.instead = reads([](const Message& r) { return read_answer(std::string(r.number("max").value_or(0), 'x')); }); }, Outcome::error},
     {"a_file_of_nothing", two_reads, [](Agent& a) { a.instead = reads([](const Message&) { return read_answer(""); }); }, Outcome::error},
     {"numbers_where_bytes_should_be", two_reads, [](Agent& a) { a.instead = reads([](const Message&) { Message m; return m.set("data", 7); }); }, Outcome::error},
@@ -422,7 +435,9 @@ TEST_P(Hostiles, gives_an_outcome) {
   GetParam().change(agent);
   const auto result = play(GetParam().yaml, agent);
   EXPECT_STREQ(to_string(result.outcome), to_string(GetParam().outcome)) << result.reason;
-  for (const auto& text : {result.reason, result.console_tail, result.diagnosis}) EXPECT_EQ(text, printable(text));
+  for (const auto& text : {result.reason, result.console_tail, result.diagnosis}) {
+    EXPECT_TRUE(std::none_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == 0x7f; })) << text;
+  }
   EXPECT_LE(result.reason.size(), 4000U);
 }
 

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace kexlab::engine {
 namespace {
 
@@ -93,6 +95,7 @@ Status Session::pump(vm::Clock::time_point deadline) {
 
 Result<Hello> Session::wait_hello(vm::Clock::time_point deadline) {
   while (true) {
+    if (answered()) return fail(Errc::refused, "wait for a kernel to come up", "the call that was to start it returned");
     while (!messages_.empty()) {
       const auto message = pop(messages_);
       if (message.op == "hello" && message.sequence == 0) return to_hello(message);
@@ -126,6 +129,10 @@ Result<wire::Message> Session::call(wire::Message request, vm::Clock::time_point
   }
 }
 
+bool Session::answered() const {
+  return sequence_ != 0 && std::any_of(messages_.begin(), messages_.end(), [this](const auto& message) { return message.sequence == sequence_; });
+}
+
 std::optional<wire::Message> Session::take_answer() {
   for (auto at = messages_.begin(); at != messages_.end(); ++at) {
     if (at->sequence != sequence_ || at->sequence == 0) continue;
@@ -138,6 +145,7 @@ std::optional<wire::Message> Session::take_answer() {
 
 Result<Bytes> Session::next_witness_record(vm::Clock::time_point deadline) {
   while (witness_records_.empty()) {
+    if (answered()) return fail(Errc::refused, "wait for the witness", "the call that was to start it returned");
     if (auto status = pump(deadline); !status) return tl::unexpected(status.error());
   }
   return pop(witness_records_);

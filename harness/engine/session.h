@@ -28,11 +28,12 @@ class Session {
  public:
   Session(vm::Guest& guest, std::stop_token stop) : guest_(guest), stop_(std::move(stop)) {}
 
-  /// Waits for an agent to say that it is up. Errors: timeout, guest_died, cancelled.
+  /// Waits for an agent to say that it is up. Errors: timeout, guest_died, cancelled; refused as soon as the last `send`
+  /// is answered, which take_answer then gives.
   Result<Hello> wait_hello(vm::Clock::time_point deadline);
   /// Sends a request and waits for its answer. Errors as wait_hello, and protocol where the agent refuses (`why`).
   Result<wire::Message> call(wire::Message request, vm::Clock::time_point deadline);
-  /// Sends a request that ends the kernel; an answer that still comes is kept for `wait_hello` or `take_answer`.
+  /// Sends a request that ends the kernel; an answer that still comes is kept for `take_answer`.
   Status send(wire::Message request);
   /// What the witness wrote, one payload a record, as it comes; waits for at least one. Errors as wait_hello.
   Result<Bytes> next_witness_record(vm::Clock::time_point deadline);
@@ -52,6 +53,7 @@ class Session {
   [[nodiscard]] const std::optional<vm::Ended>& ended() const { return ended_; }
 
  private:
+  [[nodiscard]] bool answered() const;
   Status pump(vm::Clock::time_point deadline);
   void take(vm::Output::Stream stream, std::string_view bytes);
 

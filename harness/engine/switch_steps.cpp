@@ -71,7 +71,7 @@ Verdict CaseRunner::land_on_witness(const Loaded& loaded, StepRecord& record) {
   while (!report.ended()) {
     auto bytes = session_.next_witness_record(deadline_);
     if (!bytes && report.progress() == witness::WitnessReport::Progress::silent)
-      return silent(bytes.error(), &loaded.plan);
+      return silent(bytes.error(), &loaded.plan, record);
     if (!bytes)
       return {Outcome::failed, "the witness fell silent in the middle of its report: " + bytes.error().broke, {}};
     if (report.progress() == witness::WitnessReport::Progress::silent) note_switch("witness", std::nullopt);
@@ -109,13 +109,7 @@ Verdict CaseRunner::expect_power_off() {
 Verdict CaseRunner::land_on_kernel(const Plan& plan, StepRecord& record) {
   record.expected = "the loaded kernel comes up with this case's initrd";
   auto hello = session_.wait_hello(deadline_);
-  if (!hello) {
-    if (auto answer = session_.take_answer()) {
-      record.observed = errno_name(static_cast<int>(answer->number("errno").value_or(0)));
-      return {Outcome::failed, "the switch did not happen: reboot(2) returned " + record.observed, {}};
-    }
-    return silent(hello.error(), &plan);
-  }
+  if (!hello) return silent(hello.error(), &plan, record);
   note_switch("kernel", std::nullopt);
   if (hello->counter) note_switch("kernel", hello->counter);
   const bool own_initrd = hello->nonce == nonce_;
@@ -134,8 +128,12 @@ Verdict CaseRunner::land_on_kernel(const Plan& plan, StepRecord& record) {
   return {};
 }
 
-// A switch after which nothing is heard. The guest that ended has failed; one that still runs has given no verdict.
-Verdict CaseRunner::silent(const Error& error, const Plan* plan) {
+// A switch after which nothing new is heard. A call that returned started nothing; the guest that ended has failed; one that still runs has given no verdict.
+Verdict CaseRunner::silent(const Error& error, const Plan* plan, StepRecord& record) {
+  if (auto answer = session_.take_answer()) {
+    record.observed = errno_name(static_cast<int>(answer->number("errno").value_or(0)));
+    return {Outcome::failed, "the switch did not happen: the call returned " + record.observed, {}};
+  }
   if (error.code == Errc::cancelled || error.code == Errc::io) return from_error(error);
   const std::string where = where_is_it(plan);
   if (error.code == Errc::guest_died) {

@@ -190,9 +190,7 @@ void Agent::read(const wire::Message& request, vm::FakeWire& wire) const {
   std::string data = file->second.substr(offset, request.number("max").value_or(0));
   wire::Message fine;
   fine.set("size", file->second.size()).set("eof", offset + data.size() == file->second.size() ? 1 : 0);
-  const auto last = data.find_last_not_of('\0') + 1;
-  if (last < data.size()) fine.set("zeros", data.size() - last);
-  answer(wire, request, std::move(fine.set("data", data.substr(0, last))));
+  answer(wire, request, std::move(fine.set("data", data)));
 }
 
 void Agent::leave(const wire::Message& request, vm::FakeWire& wire) {

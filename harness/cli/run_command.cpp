@@ -185,7 +185,8 @@ Result<int> run(RunFlags flags) {
   auto summary = runner.run(jobs, stop_token());
   summary.results = books->folder.string();
   if (summary.total.skipped == jobs.size()) {
-    bus.notice(engine::Notice::Level::warning, fmt::format("nothing was tested: all {} cases were skipped", jobs.size()));
+    bus.notice(engine::Notice::Level::warning,
+               fmt::format("nothing was tested: all {} cases were skipped", jobs.size()));
   }
   bus.publish(summary);
   return stored_all ? exit_code(summary) : static_cast<int>(harness_failed);
@@ -202,7 +203,8 @@ Action add_run(CLI::App& app) {
   app.add_option("--memory", flags->memory_mib, "MiB for all guests together; default: three quarters of what is free");
   app.add_option("--results", flags->results, "Folder for results; default: kexlab-results/<run>");
   app.add_option("--resume", flags->resume, "Go on with the interrupted run whose results lie in this folder")
-      ->check(CLI::ExistingDirectory)->excludes("--results");
+      ->check(CLI::ExistingDirectory)
+      ->excludes("--results");
   app.add_option("--junit", flags->junit, "JUnit XML file; default: junit.xml in the results folder");
   app.add_option("--format", flags->format, "What is printed: terminal or ktap")
       ->check(CLI::IsMember({"terminal", "ktap"}));

@@ -52,6 +52,15 @@ Result<Plan> CaseRunner::plan_of(const scenario::LoadStep& load) {
   return plan;
 }
 
+/// The command line of a kernel that is started: the target's words, the channel, the case's nonce, and what is asked
+/// for.
+std::string CaseRunner::command_line(const std::string& more) const {
+  std::string line = "console=" + stage_.target->console;
+  for (const auto& word : stage_.target->cmdline) line += " " + word.value;
+  line += " kexlab.channel=" + stage_.target->channel.device + " kexlab.nonce=" + nonce_;
+  return more.empty() ? line : line + " " + more;
+}
+
 Result<Plan> CaseRunner::plan_kernel_load(const scenario::LoadStep& load) {
   const bool self = load.kernel == "self";
   const images::Kernel& kernel = self ? *stage_.self : *stage_.next;
@@ -59,11 +68,8 @@ Result<Plan> CaseRunner::plan_kernel_load(const scenario::LoadStep& load) {
   request.kernel_source = self ? self_in_guest : next_in_guest;
   request.crash = load.crash;
   request.digest = load.digest ? LoadRequest::Digest::fast : LoadRequest::Digest::none;
-  request.cmdline = "console=" + stage_.target->console;
-  for (const auto& word : stage_.target->cmdline) request.cmdline += " " + word.value;
-  request.cmdline += " kexlab.channel=" + stage_.target->channel.device + " kexlab.nonce=" + nonce_;
-  if (load.crash) request.cmdline += " nr_cpus=1";
-  if (!load.cmdline.empty()) request.cmdline += " " + load.cmdline;
+  request.cmdline = command_line(std::string(load.crash ? "nr_cpus=1" : "") +
+                                 (load.crash && !load.cmdline.empty() ? " " : "") + load.cmdline);
   if (load.initrd) {
     auto initrd = stage_.payload->next_initrd(nonce_, static_cast<unsigned>(hello_.generation) + 1,
                                               load.crash ? Cargo{} : stage_.cargo,

@@ -128,7 +128,8 @@ Verdict CaseRunner::land_on_kernel(const Plan& plan, StepRecord& record) {
   return {};
 }
 
-// A switch after which nothing new is heard. A call that returned started nothing; the guest that ended has failed; one that still runs has given no verdict.
+// A switch after which nothing new is heard. A call that returned started nothing; the guest that ended has failed; one
+// that still runs has given no verdict.
 Verdict CaseRunner::silent(const Error& error, const Plan* plan, StepRecord& record) {
   if (auto answer = session_.take_answer()) {
     record.observed = errno_name(static_cast<int>(answer->number("errno").value_or(0)));

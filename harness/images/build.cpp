@@ -66,16 +66,6 @@ std::string key_of(const CatalogueRow& row, const Recipe& recipe, const std::str
   return row.target + "/" + row.name + "-" + sum.hex().substr(0, 16);
 }
 
-Status check_space(const fs::path& folder) {
-  std::error_code broken;
-  const auto space = fs::space(folder, broken);
-  if (broken || space.available >= space_needed) return {};
-  return fail(Errc::no_space, "build a kernel in " + folder.string(),
-              std::to_string(space.available >> 20) + " MiB are free, " + std::to_string(space_needed >> 20) +
-                  " MiB are needed",
-              "free space there, or set XDG_CACHE_HOME to another folder");
-}
-
 /// Only one build runs on a machine: two would take twice the memory and no less time.
 Result<FileLock> wait_for_turn(const fs::path& builds, const Progress& progress) {
   bool held = false;
@@ -115,7 +105,7 @@ Status make_entry(const fs::path& cache, const Recipe& recipe, const KernelFacts
   const auto turn = wait_for_turn(builds, progress);
   if (!turn) return tl::unexpected(turn.error());
   remove_trees(builds);
-  if (auto space = check_space(builds); !space) return space;
+  if (auto space = check_space("build a kernel", builds, space_needed); !space) return space;
   const fs::path log = builds / (facts.target + "-" + facts.name + ".log");
   if (auto removed = remove_tree(log); !removed) return removed;
   const auto tree = TemporaryFolder::beside(builds / facts.target);

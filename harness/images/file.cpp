@@ -100,6 +100,16 @@ Status remove_tree(const fs::path& path) {
   return {};
 }
 
+Status check_space(const std::string& asked, const fs::path& folder, std::uint64_t bytes) {
+  std::error_code broken;
+  const auto space = fs::space(folder, broken);
+  if (broken || space.available >= bytes) return {};
+  return fail(
+      Errc::no_space, asked + " in " + folder.string(),
+      std::to_string(space.available >> 20) + " MiB are free, " + std::to_string(bytes >> 20) + " MiB are needed",
+      "free space there, or set XDG_CACHE_HOME to another folder");
+}
+
 Result<TemporaryFolder> TemporaryFolder::beside(const fs::path& target) {
   if (auto made = make_folder(target.parent_path()); !made) return tl::unexpected(made.error());
   std::string name = target.string() + ".tmp-XXXXXX";

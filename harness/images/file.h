@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -28,6 +29,10 @@ Status write_file(const std::filesystem::path& file, ByteView bytes);
 Status make_folder(const std::filesystem::path& folder);
 /// Removes a file or folder with all that is in it; nothing there is no error. Errors: permission, io.
 Status remove_tree(const std::filesystem::path& path);
+
+/// no_space where the folder's file system has fewer than `bytes` free: tools that run into a full disk half-way may
+/// hang (apt-get update does) or leave riddles. A folder whose file system does not tell is let pass.
+Status check_space(const std::string& asked, const std::filesystem::path& folder, std::uint64_t bytes);
 
 /// A new empty folder beside `target` (same file system, so it can be renamed there), removed on destruction unless
 /// it was moved away.

@@ -17,6 +17,8 @@ using nlohmann::json;
 
 /// Changes whenever entries are laid out in another way, so that old ones are not read.
 constexpr std::string_view entry_format = "1";
+/// An architecture's package lists take 60 MiB, a kernel package and what comes out of it 80 MiB.
+constexpr std::uint64_t fetch_space = std::uint64_t{256} << 20;
 constexpr std::string_view facts_name = "facts.json";
 constexpr std::string_view unwrapped_name = "unwrapped";
 
@@ -188,6 +190,7 @@ Result<std::pair<Package, fs::path>> fetch(const Target& target, const Catalogue
                                            const Progress& progress) {
   const auto cache = cache_folder();
   if (!cache) return tl::unexpected(cache.error());
+  if (auto space = check_space("fetch a package", *cache, fetch_space); !space) return tl::unexpected(space.error());
   const fs::path state = *cache / "apt" / target.debian_arch;
   const auto lock = FileLock::take(state.string() + ".lock");
   if (!lock) return tl::unexpected(lock.error());

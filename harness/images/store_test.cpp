@@ -216,6 +216,15 @@ TEST(FullDisk, IsToldAsNoSpaceAndLeavesNoEntry) {
             0);
 }
 
+TEST(CheckSpace, TellsWhatIsFreeAndWhatIsNeeded) {
+  const TestFolder folder;
+  EXPECT_TRUE(check_space("fetch", folder.path(), 1).has_value());
+  const auto status = check_space("fetch", folder.path(), std::uint64_t{1} << 60);
+  ASSERT_FALSE(status.has_value());
+  EXPECT_EQ(status.error().code, Errc::no_space);
+  EXPECT_THAT(status.error().str(), testing::AllOf(HasSubstr(folder.path().string()), HasSubstr("MiB are needed")));
+}
+
 TEST(CacheFolder, AFullOneIsNamedWithWhatToDo) {
   const TestFolder folder;
   EXPECT_EQ(in_child([&] {

@@ -61,6 +61,28 @@ bool ends_in_half_a_line(const std::filesystem::path& file) {
   return in.get() != '\n';
 }
 
+/// Puts one line where it belongs; `seen` knows the place of each result by its key. Error: corrupt.
+Status take(const nlohmann::json& json, Stored& stored, std::map<std::string, std::size_t>& seen) try {
+  const std::string type = json.value("type", "");
+  if (type == "run") {
+    auto started = run_from_json(json);
+    if (!started) return tl::unexpected(started.error());
+    if (stored.started.id.empty()) stored.started = std::move(*started);
+    stored.finished = false;
+  } else if (type == "case") {
+    auto result = case_from_json(json);
+    if (!result) return tl::unexpected(result.error());
+    const auto [at, is_new] = seen.emplace(result->id + "@" + result->target + "/" + result->kernel, stored.results.size());
+    if (is_new) stored.results.emplace_back();
+    stored.results[at->second] = std::move(*result);
+  } else if (type == "end") {
+    stored.finished = !json.value("interrupted", false);
+  }
+  return {};
+} catch (const nlohmann::json::exception& error) {
+  return fail(Errc::corrupt, "read a stored line", error.what());
+}
+
 }  // namespace
 
 Result<std::unique_ptr<engine::Sink>> make_json_lines(const std::filesystem::path& file, bool append,
@@ -92,23 +114,8 @@ Result<Stored> read_results(const std::filesystem::path& file) {
       if (cut || !line.ends_with('}')) continue;
       return fail(Errc::corrupt, "read results", fmt::format("{}:{} is no JSON object", file.string(), number));
     }
-    const std::string type = json.value("type", "");
-    if (type == "run" && stored.started.id.empty()) {
-      auto started = run_from_json(json);
-      if (!started) return tl::unexpected(started.error());
-      stored.started = std::move(*started);
-    } else if (type == "case") {
-      auto result = case_from_json(json);
-      if (!result) return fail(Errc::corrupt, fmt::format("read {}:{}", file.string(), number), result.error().broke);
-      const std::string key = result->id + "@" + result->target + "/" + result->kernel;
-      const auto [at, is_new] = seen.emplace(key, stored.results.size());
-      if (is_new) {
-        stored.results.push_back(std::move(*result));
-      } else {
-        stored.results[at->second] = std::move(*result);
-      }
-    } else if (type == "end") {
-      stored.finished = !json.value("interrupted", false);
+    if (auto taken = take(json, stored, seen); !taken) {
+      return fail(Errc::corrupt, fmt::format("read {}:{}", file.string(), number), taken.error().broke);
     }
   }
   return stored;

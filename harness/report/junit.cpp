@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <pugixml.hpp>
 
 #include "harness/report/report.h"
@@ -13,6 +14,26 @@ namespace {
 
 using engine::CaseResult;
 using engine::Outcome;
+
+/// Text that XML 1.0 can hold (its rule Char): bytes that are no UTF-8 become U+FFFD, control characters "\\xNN".
+std::string xml_text(const std::string& raw) {
+  using nlohmann::json;
+  const std::string utf8 = json::parse(json(raw).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+  std::string text;
+  for (std::size_t at = 0; at < utf8.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(utf8[at]);
+    const std::string_view three = std::string_view(utf8).substr(at, 3);
+    if (three == "\xef\xbf\xbe" || three == "\xef\xbf\xbf") {  // U+FFFE and U+FFFF
+      text += "\xef\xbf\xbd";
+      at += 2;
+    } else if ((byte >= 0x20 && byte != 0x7f) || byte == '\n' || byte == '\t') {
+      text += utf8[at];
+    } else {
+      text += fmt::format("\\x{:02x}", byte);
+    }
+  }
+  return text;
+}
 
 std::string evidence(const CaseResult& result) {
   std::string text = result.reason + "\n";
@@ -55,18 +76,18 @@ class Junit : public engine::Sink {
 
   static void add_case(pugi::xml_node suite, const std::string& name, const CaseResult& result) {
     auto node = suite.append_child("testcase");
-    node.append_attribute("classname") = name.c_str();
-    node.append_attribute("name") = result.id.c_str();
+    node.append_attribute("classname") = xml_text(name).c_str();
+    node.append_attribute("name") = xml_text(result.id).c_str();
     node.append_attribute("time") = fmt::format("{:.3f}", result.seconds).c_str();
     if (result.outcome == Outcome::passed) return;
     const char* tag = result.outcome == Outcome::skipped ? "skipped"
                       : result.outcome == Outcome::error ? "error"
                                                          : "failure";
     auto child = node.append_child(tag);
-    child.append_attribute("message") = result.reason.c_str();
+    child.append_attribute("message") = xml_text(result.reason).c_str();
     if (result.outcome == Outcome::skipped) return;
     child.append_attribute("type") = engine::to_string(result.outcome);
-    child.append_child(pugi::node_pcdata).set_value(evidence(result).c_str());
+    child.append_child(pugi::node_pcdata).set_value(xml_text(evidence(result)).c_str());
   }
 
   void write(const engine::RunFinished& end) {
@@ -76,7 +97,7 @@ class Junit : public engine::Sink {
     root.append_attribute("time") = fmt::format("{:.3f}", end.seconds).c_str();
     for (const auto& [name, suite] : suites_) {
       auto node = root.append_child("testsuite");
-      node.append_attribute("name") = name.c_str();
+      node.append_attribute("name") = xml_text(name).c_str();
       node.append_attribute("timestamp") = started_.started.c_str();
       node.append_attribute("tests") = suite.cases.size();
       node.append_attribute("failures") = suite.failures;

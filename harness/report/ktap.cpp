@@ -32,17 +32,22 @@ class Ktap : public engine::Sink {
     for (std::string one; std::getline(lines, one);) line("# " + one);
   }
 
+  static std::string one_line(std::string text) {
+    for (char& c : text) c = c == '\n' ? ' ' : c;
+    return text;
+  }
+
   // '#' starts a directive in KTAP, so a name must not hold one.
   static std::string name_of(const engine::CaseResult& result) {
     std::string name = fmt::format("{}@{}/{}", result.id, result.target, result.kernel);
     for (char& c : name) c = c == '#' ? '_' : c;
-    return name;
+    return one_line(std::move(name));
   }
 
   void result(const engine::CaseResult& result) {
     ++number_;
     const bool good = result.outcome == Outcome::passed || result.outcome == Outcome::skipped;
-    const std::string directive = result.outcome == Outcome::skipped   ? " # SKIP " + result.reason
+    const std::string directive = result.outcome == Outcome::skipped   ? " # SKIP " + one_line(result.reason)
                                   : result.outcome == Outcome::timeout ? " # TIMEOUT"
                                                                        : "";
     if (!good) {

@@ -36,6 +36,9 @@ Action add_doctor(CLI::App& app);
 /// Prints "kexlab: <error>" and gives the exit code that fits the error's kind.
 int tell(const Error& error);
 
+/// A target that the user named. Error: invalid_argument with the nearest name.
+Result<const Target*> named_target(const std::string& name);
+
 /// Set by SIGINT and SIGTERM; a second signal ends the process at once (its guests go with it).
 std::stop_token stop_token();
 void watch_signals();

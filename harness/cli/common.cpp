@@ -51,12 +51,14 @@ const images::CatalogueRow* find_row(const std::string& target,
   return nullptr;
 }
 
+tl::unexpected<Error> no_such_kernel(const std::string& name) {
+  return fail(Errc::invalid_argument, "use kernel " + name, "there is no such file",
+              "give a kernel image, or a name that `kexlab images` lists");
+}
+
 Result<images::Kernel> get(const Target& target, const std::string& name, engine::Bus& bus) {
   if (is_file(name)) return images::user_kernel(name, &target);
-  if (name.find('/') != std::string::npos) {
-    return fail(Errc::not_found, "use kernel " + name, "there is no such file",
-                "give a kernel image, or a name that `kexlab images` lists");
-  }
+  if (name.find('/') != std::string::npos) return no_such_kernel(name);
   return images::get_kernel(target, name, [&](std::string_view what, double fraction) {
     bus.publish(engine::Progressed{std::string(what), fraction});
   });
@@ -66,11 +68,12 @@ Result<images::Kernel> get(const Target& target, const std::string& name, engine
 Result<std::vector<const Target*>> choose_targets(const Choice& choice) {
   std::vector<const Target*> chosen;
   for (const auto& name : choice.targets) {
-    auto target = require_target(name);
+    auto target = named_target(name);
     if (!target) return tl::unexpected(target.error());
     chosen.push_back(*target);
   }
   if (!chosen.empty()) return chosen;
+  if (!is_file(choice.kernel) && choice.kernel.find('/') != std::string::npos) return no_such_kernel(choice.kernel);
   if (is_file(choice.kernel)) {
     auto kernel = images::user_kernel(choice.kernel, nullptr);
     if (!kernel) return tl::unexpected(kernel.error());
@@ -85,7 +88,7 @@ Result<std::vector<const Target*>> choose_targets(const Choice& choice) {
     if (find_row(target.name, fits) != nullptr) chosen.push_back(&target);
   }
   if (chosen.empty())
-    return fail(Errc::not_found, "use kernel " + choice.kernel, "the catalogue has no kernel of that name",
+    return fail(Errc::invalid_argument, "use kernel " + choice.kernel, "the catalogue has no kernel of that name",
                 "`kexlab images` lists them");
   return chosen;
 }
@@ -133,6 +136,13 @@ int tell(const Error& error) {
     default:
       return harness_failed;
   }
+}
+
+Result<const Target*> named_target(const std::string& name) {
+  auto target = require_target(name);
+  // What is not in the table is here a word on the command line that is wrong.
+  if (!target && target.error().code == Errc::not_found) target.error().code = Errc::invalid_argument;
+  return target;
 }
 
 std::stop_token stop_token() { return stop_source().get_token(); }

@@ -15,7 +15,7 @@ namespace {
 int doctor(const std::vector<std::string>& names) {
   std::vector<Target> targets = names.empty() ? all_targets() : std::vector<Target>();
   for (const auto& name : names) {
-    auto target = require_target(name);
+    auto target = named_target(name);
     if (!target) return tell(target.error());
     targets.push_back(**target);
   }

@@ -90,7 +90,7 @@ Action add_images(CLI::App& app) {
   app.add_option("--patch", flags->patches,
                  "With --get, for kernels built from source: patches to apply, for example to break one on purpose")
       ->check(CLI::ExistingFile);
-  app.add_option("--file", flags->file, "Tell what this kernel image is");
+  app.add_option("--file", flags->file, "Tell what this kernel image is")->check(CLI::ExistingFile);
   return [flags] {
     if (!flags->file.empty()) return show_file(flags->file);
     if (flags->fetch) return fetch(*flags);

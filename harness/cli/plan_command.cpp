@@ -83,12 +83,12 @@ Result<std::string> plan_text(const PlanFlags& flags) {
 
 Action add_plan(CLI::App& app) {
   auto flags = std::make_shared<PlanFlags>();
-  app.add_option("image", flags->image, "Kernel image")->required();
+  app.add_option("image", flags->image, "Kernel image")->required()->check(CLI::ExistingFile);
   app.add_option("--machine", flags->profile,
                  "Saved machine profile (JSON); default: the machine that guests of the image's target get");
   app.add_option("--save-machine", flags->save, "Write the machine's profile to this file, for --machine");
   app.add_option("--memory", flags->memory_mib, "MiB of the emulated machine")->excludes("--machine");
-  app.add_option("--initrd", flags->initrd, "Initrd");
+  app.add_option("--initrd", flags->initrd, "Initrd")->check(CLI::ExistingFile);
   app.add_option("--cmdline", flags->cmdline, "Command line");
   app.add_flag("--crash", flags->crash, "Plan a crash kernel (KEXEC_ON_CRASH)");
   return [flags] {

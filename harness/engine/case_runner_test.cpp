@@ -90,7 +90,9 @@ Agent::Instead on(std::string op, std::function<void(Agent&, const Message&, Fak
   };
 }
 Agent::Instead answering(std::string op, std::int64_t error, std::string why = {}) {
-  return on(std::move(op), [=](Agent& agent, const Message& request, FakeWire& wire) { agent.answer_errno(wire, request, error, why); });
+  return on(std::move(op), [=](Agent& agent, const Message& request, FakeWire& wire) {
+    agent.answer_errno(wire, request, error, why);
+  });
 }
 Agent::Instead ending(std::string op, Ended::Why why) {
   return on(std::move(op), [=](Agent&, const Message&, FakeWire& wire) { wire.end(why, "status 7"); });
@@ -174,7 +176,8 @@ void PrintTo(const Story& story, std::ostream* out) { *out << story.name; }
 
 class Stories : public CaseRunnerTest, public testing::WithParamInterface<Story> {};
 
-// Invariants of every outcome: only what passed has no reason, place and console; a case ends with the step that decided.
+// Invariants of every outcome: only what passed has no reason, place and console; a case ends with the step that
+// decided.
 TEST_P(Stories, has_the_outcome_and_says_why) {
   const Story& story = GetParam();
   Agent agent = lab_->agent();
@@ -200,74 +203,249 @@ TEST_P(Stories, has_the_outcome_and_says_why) {
 const Story stories[] = {
     // A kernel that does as it should.
     {"a_kernel_comes_up", self, nullptr, Outcome::passed, {}},
-    {"another_kernel_comes_up", next, [](Agent& a) { a.entered = up_with([](Agent& n) { n.release = "6.12.1-other"; }); }, Outcome::passed, {}},
+    {"another_kernel_comes_up",
+     next,
+     [](Agent& a) { a.entered = up_with([](Agent& n) { n.release = "6.12.1-other"; }); },
+     Outcome::passed,
+     {}},
     {"a_witness_finds_everything", witness, nullptr, Outcome::passed, {}},
-    {"a_refusal_that_was_expected", overlap, [](Agent& a) { a.instead = answering("load", EINVAL); }, Outcome::passed, {}},
-    {"a_refusal_that_the_model_foretold_ends_the_case", by_model, [](Agent& a) { a.instead = answering("load", EADDRNOTAVAIL); }, Outcome::passed, {}},
+    {"a_refusal_that_was_expected",
+     overlap,
+     [](Agent& a) { a.instead = answering("load", EINVAL); },
+     Outcome::passed,
+     {}},
+    {"a_refusal_that_the_model_foretold_ends_the_case",
+     by_model,
+     [](Agent& a) { a.instead = answering("load", EADDRNOTAVAIL); },
+     Outcome::passed,
+     {}},
     {"reboot_returns_as_expected", returning, nullptr, Outcome::passed, {}},
     {"a_lock_is_held", held, [](Agent& a) { a.instead = answering("load", EBUSY); }, Outcome::passed, {}},
-    {"a_file_holds_what_it_should", reading, [](Agent& a) { a.files["/sys/kernel/x"] = "a good one\n"; }, Outcome::passed, {}},
-    {"a_write_is_refused_as_expected", writing, [](Agent& a) { a.instead = answering("write", EINVAL); }, Outcome::passed, {}},
+    {"a_file_holds_what_it_should",
+     reading,
+     [](Agent& a) { a.files["/sys/kernel/x"] = "a good one\n"; },
+     Outcome::passed,
+     {}},
+    {"a_write_is_refused_as_expected",
+     writing,
+     [](Agent& a) { a.instead = answering("write", EINVAL); },
+     Outcome::passed,
+     {}},
     // The kernel answers otherwise.
-    {"another_errno", self, [](Agent& a) { a.instead = answering("load", EBUSY); }, Outcome::failed, {"the kernel answered EBUSY, expected ok"}, "case.yaml:4"},
-    {"accepted_what_must_be_refused", overlap, nullptr, Outcome::failed, {"answered ok, expected EINVAL", "rule 'overlap'", "sanity_check_segment_list"}},
-    {"refused_by_another_errno", overlap, [](Agent& a) { a.instead = answering("load", EFAULT); }, Outcome::failed, {"EFAULT, expected EINVAL"}},
-    {"a_success_with_a_value", overlap,
+    {"another_errno",
+     self,
+     [](Agent& a) { a.instead = answering("load", EBUSY); },
+     Outcome::failed,
+     {"the kernel answered EBUSY, expected ok"},
+     "case.yaml:4"},
+    {"accepted_what_must_be_refused",
+     overlap,
+     nullptr,
+     Outcome::failed,
+     {"answered ok, expected EINVAL", "rule 'overlap'", "sanity_check_segment_list"}},
+    {"refused_by_another_errno",
+     overlap,
+     [](Agent& a) { a.instead = answering("load", EFAULT); },
+     Outcome::failed,
+     {"EFAULT, expected EINVAL"}},
+    {"a_success_with_a_value",
+     overlap,
      [](Agent& a) {
        a.instead = on("load", [](Agent& agent, const Message& request, FakeWire& wire) {
          Message fields;
          agent.answer(wire, request, fields.set("value", 16));
        });
      },
-     Outcome::failed, {"answered value 16, expected EINVAL"}},
+     Outcome::failed,
+     {"answered value 16, expected EINVAL"}},
     {"the_model_says_otherwise", by_model, nullptr, Outcome::failed, {"answered ok, expected EADDRNOTAVAIL", "rule '"}},
-    {"an_errno_without_a_name", self, [](Agent& a) { a.instead = answering("load", 4000); }, Outcome::failed, {"errno 4000"}},
+    {"an_errno_without_a_name",
+     self,
+     [](Agent& a) { a.instead = answering("load", 4000); },
+     Outcome::failed,
+     {"errno 4000"}},
     // State and files.
-    {"the_state_is_wrong", self, [](Agent& a) { a.instead = on("state", [](Agent& agent, const Message& r, FakeWire& w) { Message m; agent.answer(w, r, m.set("loaded", 0)); }); },
-     Outcome::failed, {"state is not what", "loaded is 0, expected 1"}, "case.yaml:5"},
-    {"the_state_is_not_told", self, [](Agent& a) { a.instead = on("state", [](Agent& agent, const Message& r, FakeWire& w) { agent.answer(w, r, {}); }); },
-     Outcome::failed, {"loaded is absent, expected 1"}},
-    {"a_file_holds_something_else", reading, [](Agent& a) { a.files["/sys/kernel/x"] = "bad\x1b[2J"; }, Outcome::failed, {"does not contain \"good\"", "bad\\x1b[2J"}},
+    {"the_state_is_wrong",
+     self,
+     [](Agent& a) {
+       a.instead = on("state", [](Agent& agent, const Message& r, FakeWire& w) {
+         Message m;
+         agent.answer(w, r, m.set("loaded", 0));
+       });
+     },
+     Outcome::failed,
+     {"state is not what", "loaded is 0, expected 1"},
+     "case.yaml:5"},
+    {"the_state_is_not_told",
+     self,
+     [](Agent& a) {
+       a.instead = on("state", [](Agent& agent, const Message& r, FakeWire& w) { agent.answer(w, r, {}); });
+     },
+     Outcome::failed,
+     {"loaded is absent, expected 1"}},
+    {"a_file_holds_something_else",
+     reading,
+     [](Agent& a) { a.files["/sys/kernel/x"] = "bad\x1b[2J"; },
+     Outcome::failed,
+     {"does not contain \"good\"", "bad\\x1b[2J"}},
     {"a_file_is_missing", reading, nullptr, Outcome::failed, {"reading /sys/kernel/x gave ENOENT"}},
     {"a_write_is_accepted", writing, nullptr, Outcome::failed, {"answered ok, expected EINVAL"}},
     // What comes up is not what was loaded.
-    {"the_wrong_nonce", self, [](Agent& a) { a.entered = up_with([](Agent& n) { n.nonce = std::string(32, 'f'); }); }, Outcome::failed,
-     {"not the one that was loaded", "nonce 'ffffffffffffffffffffffffffffffff'"}, "case.yaml:6"},
-    {"the_firmware_booted_the_first_kernel_again", self, [](Agent& a) { a.entered = [](Agent& n, const Plan&, FakeWire& w) { n.hello(w); }; }, Outcome::failed,
+    {"the_wrong_nonce",
+     self,
+     [](Agent& a) { a.entered = up_with([](Agent& n) { n.nonce = std::string(32, 'f'); }); },
+     Outcome::failed,
+     {"not the one that was loaded", "nonce 'ffffffffffffffffffffffffffffffff'"},
+     "case.yaml:6"},
+    {"the_firmware_booted_the_first_kernel_again",
+     self,
+     [](Agent& a) { a.entered = [](Agent& n, const Plan&, FakeWire& w) { n.hello(w); }; },
+     Outcome::failed,
      {"not the one that was loaded: generation 0"}},
-    {"the_wrong_generation", self, [](Agent& a) { a.entered = up_with([](Agent& n) { n.generation = 2; }); }, Outcome::failed, {"generation 2", "expected 1"}},
-    {"a_nonce_of_escape_sequences", self, [](Agent& a) { a.entered = up_with([](Agent& n) { n.nonce = "\x1b[31m"; }); }, Outcome::failed, {"nonce '\\x1b[31m'"}},
-    {"the_wrong_release", next, nullptr, Outcome::failed, {"release 6.1.0-test runs, expected 6.12.1-other"}, "case.yaml:6"},
-    {"the_command_line_changed", self, [](Agent& a) { a.entered = up_with([](Agent& n) { n.cmdline += " "; }); }, Outcome::failed, {"command line did not arrive"}, "case.yaml:7"},
-    {"a_file_of_the_initrd_changed", self, [](Agent& a) { a.entered = up_with([](Agent& n) { n.manifest.at("kexlab/ballast")[0] ^= 1; }); }, Outcome::failed,
+    {"the_wrong_generation",
+     self,
+     [](Agent& a) { a.entered = up_with([](Agent& n) { n.generation = 2; }); },
+     Outcome::failed,
+     {"generation 2", "expected 1"}},
+    {"a_nonce_of_escape_sequences",
+     self,
+     [](Agent& a) { a.entered = up_with([](Agent& n) { n.nonce = "\x1b[31m"; }); },
+     Outcome::failed,
+     {"nonce '\\x1b[31m'"}},
+    {"the_wrong_release",
+     next,
+     nullptr,
+     Outcome::failed,
+     {"release 6.1.0-test runs, expected 6.12.1-other"},
+     "case.yaml:6"},
+    {"the_command_line_changed",
+     self,
+     [](Agent& a) { a.entered = up_with([](Agent& n) { n.cmdline += " "; }); },
+     Outcome::failed,
+     {"command line did not arrive"},
+     "case.yaml:7"},
+    {"a_file_of_the_initrd_changed",
+     self,
+     [](Agent& a) { a.entered = up_with([](Agent& n) { n.manifest.at("kexlab/ballast")[0] ^= 1; }); },
+     Outcome::failed,
      {"initrd did not arrive intact: kexlab/ballast has SHA-256"}},
-    {"a_file_of_the_initrd_is_missing", self, [](Agent& a) { a.entered = up_with([](Agent& n) { n.manifest.erase("payload/self"); }); }, Outcome::failed, {"not arrive whole: payload/self is missing"}},
-    {"something_stays_loaded", self, [](Agent& a) { a.entered = up_with([](Agent& n) { n.normal = Plan{}; }); }, Outcome::failed, {"loaded is 1, expected 0"}},
+    {"a_file_of_the_initrd_is_missing",
+     self,
+     [](Agent& a) { a.entered = up_with([](Agent& n) { n.manifest.erase("payload/self"); }); },
+     Outcome::failed,
+     {"not arrive whole: payload/self is missing"}},
+    {"something_stays_loaded",
+     self,
+     [](Agent& a) { a.entered = up_with([](Agent& n) { n.normal = Plan{}; }); },
+     Outcome::failed,
+     {"loaded is 1, expected 0"}},
     // Nothing comes up.
-    {"reset_after_the_switch", self, [](Agent& a) { a.entered = ended_by(Ended::Why::reset); }, Outcome::failed, {"nothing came up after the switch: the guest was reset", "last console line: \"last words\""}},
-    {"a_panic_after_the_switch", self, [](Agent& a) { a.entered = ended_by(Ended::Why::panicked); }, Outcome::failed, {"the guest reported a panic"}},
-    {"powered_off_after_the_switch", self, [](Agent& a) { a.entered = ended_by(Ended::Why::powered_off); }, Outcome::failed, {"the guest powered off"}},
-    {"silent_after_the_switch", self, [](Agent& a) { a.entered = [](Agent&, const Plan&, FakeWire&) {}; }, Outcome::timeout,
-     {"nothing came up within", "the program counter 0x1000 is outside every loaded segment", "its console said nothing after the switch"}},
-    {"the_switch_returned", self, [](Agent& a) { a.instead = answering("reboot", EBUSY); }, Outcome::failed, {"the switch did not happen: the call returned EBUSY"}},
-    {"the_switch_to_a_witness_returned", witness, [](Agent& a) { a.instead = answering("reboot", EBUSY); }, Outcome::failed, {"the switch did not happen: the call returned EBUSY"}},
-    {"reboot_did_not_return", returning, [](Agent& a) { a.instead = ending("reboot", Ended::Why::reset); }, Outcome::failed, {"was to return EINVAL", "did not return", "reset"}},
+    {"reset_after_the_switch",
+     self,
+     [](Agent& a) { a.entered = ended_by(Ended::Why::reset); },
+     Outcome::failed,
+     {"nothing came up after the switch: the guest was reset", "last console line: \"last words\""}},
+    {"a_panic_after_the_switch",
+     self,
+     [](Agent& a) { a.entered = ended_by(Ended::Why::panicked); },
+     Outcome::failed,
+     {"the guest reported a panic"}},
+    {"powered_off_after_the_switch",
+     self,
+     [](Agent& a) { a.entered = ended_by(Ended::Why::powered_off); },
+     Outcome::failed,
+     {"the guest powered off"}},
+    {"silent_after_the_switch",
+     self,
+     [](Agent& a) { a.entered = [](Agent&, const Plan&, FakeWire&) {}; },
+     Outcome::timeout,
+     {"nothing came up within", "the program counter 0x1000 is outside every loaded segment",
+      "its console said nothing after the switch"}},
+    {"the_switch_returned",
+     self,
+     [](Agent& a) { a.instead = answering("reboot", EBUSY); },
+     Outcome::failed,
+     {"the switch did not happen: the call returned EBUSY"}},
+    {"the_switch_to_a_witness_returned",
+     witness,
+     [](Agent& a) { a.instead = answering("reboot", EBUSY); },
+     Outcome::failed,
+     {"the switch did not happen: the call returned EBUSY"}},
+    {"reboot_did_not_return",
+     returning,
+     [](Agent& a) { a.instead = ending("reboot", Ended::Why::reset); },
+     Outcome::failed,
+     {"was to return EINVAL", "did not return", "reset"}},
     {"reboot_hangs", returning, [](Agent& a) { a.instead = deaf_to("reboot"); }, Outcome::failed, {"did not return"}},
     // The witness.
-    {"a_segment_arrived_damaged", witness, [](Agent& a) { a.entered = report_with(everything, "index=0 digest=ok found=0x[0-9a-f]+", "index=0 digest=ok found=0x1"); }, Outcome::failed, {"what arrived is not what was loaded", "segment 1"}},
-    {"the_tail_is_not_zero", witness, [](Agent& a) { a.entered = report_with(everything, "zero=ok", "zero=bad at=0x51000070"); }, Outcome::failed, {"what arrived is not what was loaded"}},
-    {"a_register_is_wrong", witness, [](Agent& a) { a.entered = report_with(everything, "x1=0x0", "x1=0x7"); }, Outcome::failed, {"x1"}},
-    {"a_witness_of_another_load", witness, [](Agent& a) { a.entered = report_with(everything, "nonce=", "nonce=0"); }, Outcome::failed, {"nothing came up after the switch"}},
-    {"the_witness_stops_in_the_middle", witness, [](Agent& a) { a.entered = report_with(4, "", ""); }, Outcome::failed, {"the witness fell silent in the middle"}},
-    {"the_witness_stays_silent", witness, [](Agent& a) { a.entered = report_with(0, "", ""); }, Outcome::timeout, {"nothing came up within"}},
-    {"the_witness_cannot_power_off", witness, [](Agent& a) { a.entered = report_with(records_of_witness - 1, "", ""); }, Outcome::error, {"could not power the machine off"}},
+    {"a_segment_arrived_damaged",
+     witness,
+     [](Agent& a) {
+       a.entered = report_with(everything, "index=0 digest=ok found=0x[0-9a-f]+", "index=0 digest=ok found=0x1");
+     },
+     Outcome::failed,
+     {"what arrived is not what was loaded", "segment 1"}},
+    {"the_tail_is_not_zero",
+     witness,
+     [](Agent& a) { a.entered = report_with(everything, "zero=ok", "zero=bad at=0x51000070"); },
+     Outcome::failed,
+     {"what arrived is not what was loaded"}},
+    {"a_register_is_wrong",
+     witness,
+     [](Agent& a) { a.entered = report_with(everything, "x1=0x0", "x1=0x7"); },
+     Outcome::failed,
+     {"x1"}},
+    {"a_witness_of_another_load",
+     witness,
+     [](Agent& a) { a.entered = report_with(everything, "nonce=", "nonce=0"); },
+     Outcome::failed,
+     {"nothing came up after the switch"}},
+    {"the_witness_stops_in_the_middle",
+     witness,
+     [](Agent& a) { a.entered = report_with(4, "", ""); },
+     Outcome::failed,
+     {"the witness fell silent in the middle"}},
+    {"the_witness_stays_silent",
+     witness,
+     [](Agent& a) { a.entered = report_with(0, "", ""); },
+     Outcome::timeout,
+     {"nothing came up within"}},
+    {"the_witness_cannot_power_off",
+     witness,
+     [](Agent& a) { a.entered = report_with(records_of_witness - 1, "", ""); },
+     Outcome::error,
+     {"could not power the machine off"}},
     // The harness's side, and guests that stop.
-    {"the_vm_dies_at_the_switch", self, [](Agent& a) { a.entered = ended_by(Ended::Why::vm_died); }, Outcome::error, {"the virtual machine's process ended"}},
-    {"the_vm_dies_at_a_call", self, [](Agent& a) { a.instead = ending("load", Ended::Why::vm_died); }, Outcome::error, {"ended while it was to answer", "status 7"}},
-    {"the_guest_resets_at_a_call", self, [](Agent& a) { a.instead = ending("load", Ended::Why::reset); }, Outcome::failed, {"ended while it was to answer"}},
-    {"the_agent_stops_answering", self, [](Agent& a) { a.instead = deaf_to("load"); }, Outcome::timeout, {"the guest stopped answering"}},
-    {"the_agent_refuses", self, [](Agent& a) { a.instead = answering("load", -1, "no \x1b[0m"); }, Outcome::error, {"no \\x1b[0m"}},
-    {"the_lock_cannot_be_held", held, [](Agent& a) { a.instead = answering("hold", EPERM); }, Outcome::error, {"could not hold the kexec lock: EPERM"}},
+    {"the_vm_dies_at_the_switch",
+     self,
+     [](Agent& a) { a.entered = ended_by(Ended::Why::vm_died); },
+     Outcome::error,
+     {"the virtual machine's process ended"}},
+    {"the_vm_dies_at_a_call",
+     self,
+     [](Agent& a) { a.instead = ending("load", Ended::Why::vm_died); },
+     Outcome::error,
+     {"ended while it was to answer", "status 7"}},
+    {"the_guest_resets_at_a_call",
+     self,
+     [](Agent& a) { a.instead = ending("load", Ended::Why::reset); },
+     Outcome::failed,
+     {"ended while it was to answer"}},
+    {"the_agent_stops_answering",
+     self,
+     [](Agent& a) { a.instead = deaf_to("load"); },
+     Outcome::timeout,
+     {"the guest stopped answering"}},
+    {"the_agent_refuses",
+     self,
+     [](Agent& a) { a.instead = answering("load", -1, "no \x1b[0m"); },
+     Outcome::error,
+     {"no \\x1b[0m"}},
+    {"the_lock_cannot_be_held",
+     held,
+     [](Agent& a) { a.instead = answering("hold", EPERM); },
+     Outcome::error,
+     {"could not hold the kexec lock: EPERM"}},
 };
 
 INSTANTIATE_TEST_SUITE_P(outcomes, Stories, testing::ValuesIn(stories), [](const auto& row) { return row.param.name; });
@@ -346,7 +524,8 @@ Message read_answer(std::string_view data) {
 }
 template <class Make>
 Agent::Instead reads(Make make) {
-  return on("read", [=](Agent& agent, const Message& request, FakeWire& wire) { agent.answer(wire, request, make(request)); });
+  return on("read",
+            [=](Agent& agent, const Message& request, FakeWire& wire) { agent.answer(wire, request, make(request)); });
 }
 
 const Hostile hostiles[] = {
@@ -384,11 +563,17 @@ const Hostile hostiles[] = {
     {"more_messages_than_anyone_asked_for", self,
      [](Agent& a) {
        a.instead = on("load", [](Agent&, const Message&, FakeWire& wire) {
-         for (std::uint32_t i = 100; i < 5000; ++i) wire.channel(wire::encode_message(Message{.op = "noise", .sequence = i}));
+         for (std::uint32_t i = 100; i < 5000; ++i)
+           wire.channel(wire::encode_message(Message{.op = "noise", .sequence = i}));
        });
      },
      Outcome::timeout},
-    {"reads_larger_than_asked", two_reads, [](Agent& a) { a.instead = reads([](const Message& r) { return read_answer(std::string(r.number("max").value_or(0) + 1, 'x')); }); }, Outcome::error},
+    {"reads_larger_than_asked", two_reads,
+     [](Agent& a) {
+       a.instead =
+           reads([](const Message& r) { return read_answer(std::string(r.number("max").value_or(0) + 1, 'x')); });
+     },
+     Outcome::error},
     {"zeros_beyond_any_message", two_reads,
      [](Agent& a) {
        a.instead = on("read", [](Agent&, const Message&, FakeWire& wire) {
@@ -404,10 +589,23 @@ const Hostile hostiles[] = {
        });
      },
      Outcome::timeout},
-    {"a_file_that_never_ends", two_reads, [](Agent& a) { a.instead = reads([](const Message& r) { return read_answer(std::string(r.number("max").value_or(0), 'x')); }); }, Outcome::error},
-    {"a_file_of_nothing", two_reads, [](Agent& a) { a.instead = reads([](const Message&) { return read_answer(""); }); }, Outcome::error},
-    {"numbers_where_bytes_should_be", two_reads, [](Agent& a) { a.instead = reads([](const Message&) { Message m; return m.set("data", 7); }); }, Outcome::error},
-    {"an_iomem_of_noise", two_reads, [](Agent& a) { a.files["/proc/iomem"] = std::string(5000, '\xff'); }, Outcome::error},
+    {"a_file_that_never_ends", two_reads,
+     [](Agent& a) {
+       a.instead = reads([](const Message& r) { return read_answer(std::string(r.number("max").value_or(0), 'x')); });
+     },
+     Outcome::error},
+    {"a_file_of_nothing", two_reads,
+     [](Agent& a) { a.instead = reads([](const Message&) { return read_answer(""); }); }, Outcome::error},
+    {"numbers_where_bytes_should_be", two_reads,
+     [](Agent& a) {
+       a.instead = reads([](const Message&) {
+         Message m;
+         return m.set("data", 7);
+       });
+     },
+     Outcome::error},
+    {"an_iomem_of_noise", two_reads, [](Agent& a) { a.files["/proc/iomem"] = std::string(5000, '\xff'); },
+     Outcome::error},
     {"a_device_tree_of_noise", self,
      [](Agent& a) {
        a.files["/sys/firmware/fdt"] = std::string(3000, '\xd0');
@@ -415,17 +613,41 @@ const Hostile hostiles[] = {
      },
      Outcome::passed},  // the facts of a first kernel come from the stage
     {"errno_beyond_reason", self, [](Agent& a) { a.instead = answering("load", INT64_MAX); }, Outcome::failed},
-    {"an_answer_without_fields", overlap, [](Agent& a) { a.instead = on("load", [](Agent&, const Message& r, FakeWire& w) { w.channel(wire::encode_message(Message{.op = "load", .sequence = r.sequence})); }); }, Outcome::failed},
-    {"a_manifest_of_noise", self, [](Agent& a) { a.instead = on("manifest", [](Agent& agent, const Message& r, FakeWire& w) { Message m; agent.answer(w, r, m.set("data", std::string(400000, '\xff'))); }); }, Outcome::failed},
-    {"hello_without_fields", self, [](Agent& a) { a.entered = [](Agent&, const Plan&, FakeWire& w) { w.channel(wire::encode_message(Message{.op = "hello"})); }; }, Outcome::failed},
+    {"an_answer_without_fields", overlap,
+     [](Agent& a) {
+       a.instead = on("load", [](Agent&, const Message& r, FakeWire& w) {
+         w.channel(wire::encode_message(Message{.op = "load", .sequence = r.sequence}));
+       });
+     },
+     Outcome::failed},
+    {"a_manifest_of_noise", self,
+     [](Agent& a) {
+       a.instead = on("manifest", [](Agent& agent, const Message& r, FakeWire& w) {
+         Message m;
+         agent.answer(w, r, m.set("data", std::string(400000, '\xff')));
+       });
+     },
+     Outcome::failed},
+    {"hello_without_fields", self,
+     [](Agent& a) {
+       a.entered = [](Agent&, const Plan&, FakeWire& w) { w.channel(wire::encode_message(Message{.op = "hello"})); };
+     },
+     Outcome::failed},
     {"witness_records_of_noise", witness,
      [](Agent& a) {
        a.entered = [](Agent&, const Plan&, FakeWire& wire) {
-         for (int i = 0; i < 1000; ++i) wire.console(wire::encode_frame('W', as_bytes("begin version=\xff nonce=\x1b[2J")));
+         for (int i = 0; i < 1000; ++i)
+           wire.console(wire::encode_frame('W', as_bytes("begin version=\xff nonce=\x1b[2J")));
        };
      },
      Outcome::timeout},
-    {"a_witness_nobody_planned", self, [](Agent& a) { a.entered = [](Agent&, const Plan&, FakeWire& w) { w.console(wire::encode_frame('W', as_bytes("end count=0 bad=0"))); }; }, Outcome::timeout},
+    {"a_witness_nobody_planned", self,
+     [](Agent& a) {
+       a.entered = [](Agent&, const Plan&, FakeWire& w) {
+         w.console(wire::encode_frame('W', as_bytes("end count=0 bad=0")));
+       };
+     },
+     Outcome::timeout},
 };
 
 class Hostiles : public CaseRunnerTest, public testing::WithParamInterface<Hostile> {};
@@ -436,7 +658,9 @@ TEST_P(Hostiles, gives_an_outcome) {
   const auto result = play(GetParam().yaml, agent);
   EXPECT_STREQ(to_string(result.outcome), to_string(GetParam().outcome)) << result.reason;
   for (const auto& text : {result.reason, result.console_tail, result.diagnosis}) {
-    EXPECT_TRUE(std::none_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == 0x7f; })) << text;
+    EXPECT_TRUE(std::none_of(text.begin(), text.end(), [](char c) {
+      return (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == 0x7f;
+    })) << text;
   }
   EXPECT_LE(result.reason.size(), 4000U);
 }

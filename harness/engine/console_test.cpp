@@ -27,17 +27,22 @@ class Printable : public testing::TestWithParam<Printed> {};
 TEST_P(Printable, leaves_nothing_that_a_terminal_would_obey) {
   const std::string out = printable(GetParam().bytes);
   EXPECT_EQ(out, GetParam().text);
-  EXPECT_TRUE(std::all_of(out.begin(), out.end(), [](char c) { return c == '\n' || c == '\t' || (c >= ' ' && c <= '~'); })) << out;
+  EXPECT_TRUE(std::all_of(out.begin(), out.end(), [](char c) {
+    return c == '\n' || c == '\t' || (c >= ' ' && c <= '~');
+  })) << out;
 }
 
 INSTANTIATE_TEST_SUITE_P(bytes, Printable,
-                         testing::Values(Printed{"text", "a\tb\nc", "a\tb\nc"},                              //
-                                         Printed{"returns", "a\r\nb", "a\nb"},                               //
-                                         Printed{"colour", "\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"},    //
-                                         Printed{"title", "\x1b]0;x\x07", "\\x1b]0;x\\x07"},                 //
-                                         Printed{"eight_bit_csi", "\x9b" "2J", "\\x9b2J"},                   //
-                                         Printed{"utf8", "\xc3\xa9", "\\xc3\\xa9"},                          //
-                                         Printed{"nul", std::string("a\0b", 3), "a\\x00b"},                  //
+                         testing::Values(Printed{"text", "a\tb\nc", "a\tb\nc"},                            //
+                                         Printed{"returns", "a\r\nb", "a\nb"},                             //
+                                         Printed{"colour", "\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"},  //
+                                         Printed{"title", "\x1b]0;x\x07", "\\x1b]0;x\\x07"},               //
+                                         Printed{"eight_bit_csi",
+                                                 "\x9b"
+                                                 "2J",
+                                                 "\\x9b2J"},                                 //
+                                         Printed{"utf8", "\xc3\xa9", "\\xc3\\xa9"},          //
+                                         Printed{"nul", std::string("a\0b", 3), "a\\x00b"},  //
                                          Printed{"del", "\x7f", "\\x7f"}),
                          [](const auto& row) { return row.param.name; });
 

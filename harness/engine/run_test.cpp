@@ -40,7 +40,9 @@ class Recorder : public Sink {
   /// "id outcome" of each result, with the reason where it is an error.
   [[nodiscard]] std::vector<std::string> finished() const {
     std::vector<std::string> ids;
-    for (const auto& one : all<CaseFinished>()) ids.push_back(one.result.id + " " + to_string(one.result.outcome) + (one.result.outcome == Outcome::error ? ": " + one.result.reason : ""));
+    for (const auto& one : all<CaseFinished>())
+      ids.push_back(one.result.id + " " + to_string(one.result.outcome) +
+                    (one.result.outcome == Outcome::error ? ": " + one.result.reason : ""));
     return ids;
   }
   std::vector<Event> events;
@@ -97,7 +99,8 @@ class RunnerTest : public testing::Test {
  protected:
   RunnerTest() {
     bus_.attach(recorder_);
-    options_.lab = {.snapshots = true, .keep_snapshots = false, .workdir = lab_.folder(), .cache = lab_.folder() / "cache"};
+    options_.lab = {
+        .snapshots = true, .keep_snapshots = false, .workdir = lab_.folder(), .cache = lab_.folder() / "cache"};
     options_.memory_mib = 1 << 20;
     benches_.push_back(std::move(lab_.bench));
     // The payload points at the kernels of its bench.
@@ -136,7 +139,8 @@ class RunnerTest : public testing::Test {
 
 TEST_F(RunnerTest, one_worker_boots_each_shape_once) {
   const auto summary = run(cases_of(five));
-  EXPECT_THAT(recorder_.finished(), ElementsAre("a/self passed", "a/state passed", "a/segments passed", "b/state passed", "b/segments passed"));
+  EXPECT_THAT(recorder_.finished(), ElementsAre("a/self passed", "a/state passed", "a/segments passed",
+                                                "b/state passed", "b/segments passed"));
   ASSERT_THAT(backend_.boots(), SizeIs(2));
   EXPECT_EQ(backend_.boots()[0].cpus, 1U);
   EXPECT_EQ(backend_.boots()[1].cpus, 2U);
@@ -195,7 +199,8 @@ TEST_F(RunnerTest, two_workers_run_at_the_same_time) {
     return false;
   };
   const auto summary = run(cases_of(five));
-  EXPECT_THAT(recorder_.finished(), UnorderedElementsAre("a/self passed", "a/state passed", "a/segments passed", "b/state passed", "b/segments passed"));
+  EXPECT_THAT(recorder_.finished(), UnorderedElementsAre("a/self passed", "a/state passed", "a/segments passed",
+                                                         "b/state passed", "b/segments passed"));
   EXPECT_GE(met, 2);
   EXPECT_EQ(summary.total.passed, 5U);
   EXPECT_LE(backend_.boots().size(), 3U);  // a worker that ran out of its shape helps with the other
@@ -253,7 +258,8 @@ TEST_F(RunnerTest, earlier_results_are_counted_and_not_run_again) {
   CaseResult of_another_kernel{.id = "a/state", .target = "arm64", .kernel = "other", .outcome = Outcome::passed};
   options_.earlier = {earlier, of_another_kernel};
   const auto summary = run(cases_of(five));
-  EXPECT_THAT(recorder_.finished(), ElementsAre("a/state passed", "a/segments passed", "b/state passed", "b/segments passed"));
+  EXPECT_THAT(recorder_.finished(),
+              ElementsAre("a/state passed", "a/segments passed", "b/state passed", "b/segments passed"));
   EXPECT_EQ(summary.total.failed, 1U);
   EXPECT_EQ(summary.total.passed, 5U);
 }
@@ -266,7 +272,8 @@ TEST_F(RunnerTest, a_machine_that_died_is_replaced) {
     return true;
   };
   const auto summary = run(cases_of(five));
-  EXPECT_THAT(recorder_.finished(), ElementsAre(testing::StartsWith("a/self error"), "a/state passed", "a/segments passed", "b/state passed", "b/segments passed"));
+  EXPECT_THAT(recorder_.finished(), ElementsAre(testing::StartsWith("a/self error"), "a/state passed",
+                                                "a/segments passed", "b/state passed", "b/segments passed"));
   EXPECT_THAT(backend_.boots(), SizeIs(3));
   EXPECT_EQ(summary.total.error, 1U);
 }
@@ -291,7 +298,9 @@ TEST_F(RunnerTest, a_guest_that_says_nothing_at_all_is_an_error_of_the_harness) 
 }
 
 TEST_F(RunnerTest, a_backend_that_cannot_boot_is_an_error_with_its_words) {
-  vm::FakeBackend broken([](const vm::GuestSpec&) -> Result<vm::FakeScript> { return fail(Errc::not_found, "start qemu", "there is no qemu", "install it"); });
+  vm::FakeBackend broken([](const vm::GuestSpec&) -> Result<vm::FakeScript> {
+    return fail(Errc::not_found, "start qemu", "there is no qemu", "install it");
+  });
   const auto summary = Runner(broken, bus_, options_).run(make_jobs(cases_of(five), benches_), {});
   EXPECT_EQ(summary.total.error, 0U + 5);
   EXPECT_THAT(recorder_.all<CaseFinished>().front().result.reason, HasSubstr("there is no qemu (install it)"));
@@ -342,20 +351,34 @@ TEST_P(Skips, are_told_and_boot_nothing) {
 
 INSTANTIATE_TEST_SUITE_P(
     reasons, Skips,
-    testing::Values(Skip{"nothing_speaks_against_it", [](scenario::Case&, Bench&) {}, ""},
-                    Skip{"no_kexec", [](scenario::Case&, Bench& b) { b.self.config.erase("CONFIG_KEXEC"); }, "self-kernel is built without CONFIG_KEXEC"},
-                    Skip{"kexec_is_n", [](scenario::Case&, Bench& b) { b.self.config["CONFIG_KEXEC"] = "n"; }, "without CONFIG_KEXEC"},
-                    Skip{"config_unknown", [](scenario::Case& c, Bench& b) { b.self.config.clear(), b.self.config_known = false, c.needs = {"USERFAULTFD"}; }, ""},
-                    Skip{"a_need", [](scenario::Case& c, Bench&) { c.needs = {"CRASH_DUMP", "USERFAULTFD"}; }, "without CONFIG_USERFAULTFD"},
-                    Skip{"needs_met", [](scenario::Case& c, Bench&) { c.needs = {"CRASH_DUMP"}; }, ""},
-                    Skip{"since", [](scenario::Case& c, Bench&) { c.since = "6.2"; }, "only since Linux 6.2, this is 6.1.0-test"},
-                    Skip{"since_compares_numbers", [](scenario::Case& c, Bench& b) { c.since = "6.9", b.self.release = "6.12.1"; }, ""},
-                    Skip{"since_is_inclusive", [](scenario::Case& c, Bench&) { c.since = "6.1"; }, ""},
-                    Skip{"until_is_exclusive", [](scenario::Case& c, Bench&) { c.until = "6.1"; }, "only until Linux 6.1"},
-                    Skip{"before_until", [](scenario::Case& c, Bench&) { c.until = "6.2"; }, ""},
-                    Skip{"limitation", [](scenario::Case& c, Bench&) { c.features = {"crash"}; }, "crash: no crash kernels here (arch/none)"},
-                    Skip{"no_witness", [](scenario::Case& c, Bench& b) { c.features = {"witness"}, b.witness.clear(); }, "no witness for arm64"},
-                    Skip{"a_witness", [](scenario::Case& c, Bench&) { c.features = {"witness"}; }, ""}),
+    testing::Values(
+        Skip{"nothing_speaks_against_it", [](scenario::Case&, Bench&) {}, ""},
+        Skip{"no_kexec", [](scenario::Case&, Bench& b) { b.self.config.erase("CONFIG_KEXEC"); },
+             "self-kernel is built without CONFIG_KEXEC"},
+        Skip{"kexec_is_n", [](scenario::Case&, Bench& b) { b.self.config["CONFIG_KEXEC"] = "n"; },
+             "without CONFIG_KEXEC"},
+        Skip{"config_unknown",
+             [](scenario::Case& c, Bench& b) {
+               b.self.config.clear(), b.self.config_known = false, c.needs = {"USERFAULTFD"};
+             },
+             ""},
+        Skip{"a_need",
+             [](scenario::Case& c, Bench&) {
+               c.needs = {"CRASH_DUMP", "USERFAULTFD"};
+             },
+             "without CONFIG_USERFAULTFD"},
+        Skip{"needs_met", [](scenario::Case& c, Bench&) { c.needs = {"CRASH_DUMP"}; }, ""},
+        Skip{"since", [](scenario::Case& c, Bench&) { c.since = "6.2"; }, "only since Linux 6.2, this is 6.1.0-test"},
+        Skip{"since_compares_numbers", [](scenario::Case& c, Bench& b) { c.since = "6.9", b.self.release = "6.12.1"; },
+             ""},
+        Skip{"since_is_inclusive", [](scenario::Case& c, Bench&) { c.since = "6.1"; }, ""},
+        Skip{"until_is_exclusive", [](scenario::Case& c, Bench&) { c.until = "6.1"; }, "only until Linux 6.1"},
+        Skip{"before_until", [](scenario::Case& c, Bench&) { c.until = "6.2"; }, ""},
+        Skip{"limitation", [](scenario::Case& c, Bench&) { c.features = {"crash"}; },
+             "crash: no crash kernels here (arch/none)"},
+        Skip{"no_witness", [](scenario::Case& c, Bench& b) { c.features = {"witness"}, b.witness.clear(); },
+             "no witness for arm64"},
+        Skip{"a_witness", [](scenario::Case& c, Bench&) { c.features = {"witness"}; }, ""}),
     [](const auto& row) { return row.param.name; });
 
 TEST_F(RunnerTest, jobs_are_the_cases_of_each_target) {

@@ -255,7 +255,9 @@ TEST_F(ReportTest, junit_counts_and_keeps_the_evidence) {
   EXPECT_STREQ(child("t/error").name(), "error");
   EXPECT_STREQ(child("t/skipped").name(), "skipped");
   EXPECT_STREQ(child("t/skipped").attribute("message").value(), "no #witness here");
-  EXPECT_THAT(child("t/failed[a=#1]").text().get(), AllOf(HasSubstr("BAD  switch: EBUSY (expected ok)"), HasSubstr("last <words> & ]]> more"), HasSubstr("again: kexlab run")));
+  EXPECT_THAT(child("t/failed[a=#1]").text().get(),
+              AllOf(HasSubstr("BAD  switch: EBUSY (expected ok)"), HasSubstr("last <words> & ]]> more"),
+                    HasSubstr("again: kexlab run")));
 }
 
 // XML 1.0 has no way at all to write most control characters; a file with one in it cannot be read.
@@ -269,8 +271,11 @@ TEST_F(ReportTest, junit_with_control_characters_is_still_xml) {
   sink->on(CaseFinished{result});
   sink->on(end());
   const std::string text = contents(file);
-  for (const char c : text) EXPECT_TRUE(static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') << static_cast<int>(c);
-  for (const char* bad : {"&#x1b;", "&#27;", "&#7;", "&#07;", "&#02;", "&#2;", "\xe9\xff", "\xed\xa0\x80", "\xef\xbf\xbf"}) EXPECT_THAT(text, Not(HasSubstr(bad)));
+  for (const char c : text)
+    EXPECT_TRUE(static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') << static_cast<int>(c);
+  for (const char* bad :
+       {"&#x1b;", "&#27;", "&#7;", "&#07;", "&#02;", "&#2;", "\xe9\xff", "\xed\xa0\x80", "\xef\xbf\xbf"})
+    EXPECT_THAT(text, Not(HasSubstr(bad)));
   EXPECT_THAT(text, HasSubstr("latin"));
   EXPECT_THAT(text, HasSubstr("\xc3\xa9"));
   pugi::xml_document document;
@@ -316,7 +321,9 @@ ok 5 - t/skipped@arm64/k # SKIP no #witness here
 }
 
 TEST_F(ReportTest, ktap_results_are_one_line_each) {
-  const auto text = printed({CaseFinished{testing_events::bad_case("a\nnot ok 7", Outcome::skipped, "two\nnot ok 9 lines")}}, [](std::FILE* out) { return make_ktap(out); });
+  const auto text =
+      printed({CaseFinished{testing_events::bad_case("a\nnot ok 7", Outcome::skipped, "two\nnot ok 9 lines")}},
+              [](std::FILE* out) { return make_ktap(out); });
   EXPECT_EQ(text, "ok 1 - a not ok 7@arm64/k # SKIP two not ok 9 lines\n");
 }
 
@@ -332,10 +339,12 @@ TEST_F(ReportTest, a_log_has_no_escape_bytes_and_a_terminal_has) {
   events.insert(events.begin() + 1, engine::CaseStarted{"t/passed", "arm64", "k"});
   events.insert(events.begin() + 2, engine::Progressed{"fetching", 0.5});
   for (const bool verbose : {false, true}) {
-    const auto plain = printed(events, [&](std::FILE* out) { return make_terminal(out, {.living = false, .verbose = verbose}); });
+    const auto plain =
+        printed(events, [&](std::FILE* out) { return make_terminal(out, {.living = false, .verbose = verbose}); });
     EXPECT_THAT(plain, Not(HasSubstr("\x1b")));
     EXPECT_THAT(plain, Not(HasSubstr("\r")));
-    EXPECT_THAT(plain, AllOf(HasSubstr("failed  arm64        t/failed[a=#1]"), HasSubstr("at case.yaml:7"), HasSubstr("again: kexlab run"), HasSubstr("| second line")));
+    EXPECT_THAT(plain, AllOf(HasSubstr("failed  arm64        t/failed[a=#1]"), HasSubstr("at case.yaml:7"),
+                             HasSubstr("again: kexlab run"), HasSubstr("| second line")));
     EXPECT_EQ(plain.find("guest  ") != std::string::npos, verbose);
   }
   const auto living = printed(events, [](std::FILE* out) { return make_terminal(out, {.living = true}); });
@@ -344,7 +353,8 @@ TEST_F(ReportTest, a_log_has_no_escape_bytes_and_a_terminal_has) {
 }
 
 TEST_F(ReportTest, the_living_line_fits_the_terminal) {
-  const auto text = printed({engine::Progressed{std::string(500, 'x'), -1}}, [](std::FILE* out) { return make_terminal(out, {.living = true, .width = 40}); });
+  const auto text = printed({engine::Progressed{std::string(500, 'x'), -1}},
+                            [](std::FILE* out) { return make_terminal(out, {.living = true, .width = 40}); });
   EXPECT_EQ(std::count(text.begin(), text.end(), 'x'), 39);
 }
 

@@ -22,9 +22,12 @@ class ResultsSchema : public testing::Test {
  protected:
   ResultsSchema() {
     text_ = json::parse(std::ifstream(KEXLAB_SOURCE_DIR "/results/results.schema.json"));
-    valijson::SchemaParser(valijson::SchemaParser::kDraft7).populateSchema(valijson::adapters::NlohmannJsonAdapter(text_), schema_);
+    valijson::SchemaParser(valijson::SchemaParser::kDraft7)
+        .populateSchema(valijson::adapters::NlohmannJsonAdapter(text_), schema_);
   }
-  bool valid(const json& line) { return valijson::Validator().validate(schema_, valijson::adapters::NlohmannJsonAdapter(line), nullptr); }
+  bool valid(const json& line) {
+    return valijson::Validator().validate(schema_, valijson::adapters::NlohmannJsonAdapter(line), nullptr);
+  }
 
   json text_;
   valijson::Schema schema_;
@@ -62,7 +65,8 @@ TEST_F(ResultsSchema, every_mistake_is_refused) {
 
 TEST_F(ResultsSchema, values_that_cannot_be_are_refused) {
   json line = to_json_value(engine::CaseFinished{testing_events::failed_case()});
-  for (const auto& [path, value] : std::vector<std::pair<std::string, json>>{{"/outcome", "fine"}, {"/seconds", -1}, {"/steps/0/good", 1}, {"/figures/load_ns", "1"}, {"/id", ""}}) {
+  for (const auto& [path, value] : std::vector<std::pair<std::string, json>>{
+           {"/outcome", "fine"}, {"/seconds", -1}, {"/steps/0/good", 1}, {"/figures/load_ns", "1"}, {"/id", ""}}) {
     json bad = line;
     bad[json::json_pointer(path)] = value;
     EXPECT_FALSE(valid(bad)) << path;

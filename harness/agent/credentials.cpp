@@ -16,53 +16,12 @@
 
 #include "harness/agent/agent.h"
 #include "harness/agent/os.h"
+#include "harness/wire/capabilities.h"
 
 namespace kexlab::agent {
 namespace {
 
-// Source: include/uapi/linux/capability.h, in the order of the numbers.
-constexpr std::string_view capability_names[] = {"chown",
-                                                 "dac_override",
-                                                 "dac_read_search",
-                                                 "fowner",
-                                                 "fsetid",
-                                                 "kill",
-                                                 "setgid",
-                                                 "setuid",
-                                                 "setpcap",
-                                                 "linux_immutable",
-                                                 "net_bind_service",
-                                                 "net_broadcast",
-                                                 "net_admin",
-                                                 "net_raw",
-                                                 "ipc_lock",
-                                                 "ipc_owner",
-                                                 "sys_module",
-                                                 "sys_rawio",
-                                                 "sys_chroot",
-                                                 "sys_ptrace",
-                                                 "sys_pacct",
-                                                 "sys_admin",
-                                                 "sys_boot",
-                                                 "sys_nice",
-                                                 "sys_resource",
-                                                 "sys_time",
-                                                 "sys_tty_config",
-                                                 "mknod",
-                                                 "lease",
-                                                 "audit_write",
-                                                 "audit_control",
-                                                 "setfcap",
-                                                 "mac_override",
-                                                 "mac_admin",
-                                                 "syslog",
-                                                 "wake_alarm",
-                                                 "block_suspend",
-                                                 "audit_read",
-                                                 "perfmon",
-                                                 "bpf",
-                                                 "checkpoint_restore"};
-static_assert(std::size(capability_names) == CAP_CHECKPOINT_RESTORE + 1);
+static_assert(std::size(wire::capability_names) == CAP_CHECKPOINT_RESTORE + 1);
 
 using wire::Message;
 
@@ -161,8 +120,8 @@ Trouble take_on(const Credentials& credentials) {
 }  // namespace
 
 std::optional<unsigned> capability_number(std::string_view name) {
-  for (unsigned i = 0; i < std::size(capability_names); ++i) {
-    if (capability_names[i] == name) return i;
+  for (unsigned i = 0; i < std::size(wire::capability_names); ++i) {
+    if (wire::capability_names[i] == name) return i;
   }
   return std::nullopt;
 }

@@ -2,6 +2,10 @@
 // The tables of words.
 #include "harness/scenario/words.h"
 
+#include <iterator>
+
+#include "harness/wire/capabilities.h"
+
 namespace kexlab::scenario {
 
 const Words<int>& errno_words() {
@@ -50,47 +54,7 @@ const Words<Pointer>& pointer_words() {
 }
 
 const std::vector<std::string>& capability_names() {
-  static const std::vector<std::string> names{"chown",
-                                              "dac_override",
-                                              "dac_read_search",
-                                              "fowner",
-                                              "fsetid",
-                                              "kill",
-                                              "setgid",
-                                              "setuid",
-                                              "setpcap",
-                                              "linux_immutable",
-                                              "net_bind_service",
-                                              "net_broadcast",
-                                              "net_admin",
-                                              "net_raw",
-                                              "ipc_lock",
-                                              "ipc_owner",
-                                              "sys_module",
-                                              "sys_rawio",
-                                              "sys_chroot",
-                                              "sys_ptrace",
-                                              "sys_pacct",
-                                              "sys_admin",
-                                              "sys_boot",
-                                              "sys_nice",
-                                              "sys_resource",
-                                              "sys_time",
-                                              "sys_tty_config",
-                                              "mknod",
-                                              "lease",
-                                              "audit_write",
-                                              "audit_control",
-                                              "setfcap",
-                                              "mac_override",
-                                              "mac_admin",
-                                              "syslog",
-                                              "wake_alarm",
-                                              "block_suspend",
-                                              "audit_read",
-                                              "perfmon",
-                                              "bpf",
-                                              "checkpoint_restore"};
+  static const std::vector<std::string> names(std::begin(wire::capability_names), std::end(wire::capability_names));
   return names;
 }
 

@@ -51,7 +51,9 @@ TEST_P(Death, of_the_harness_is_death_of_qemu) {
 
   ::kill(victim.pid, GetParam());
   ::waitpid(victim.pid, nullptr, 0);
-  EXPECT_TRUE(ends_within(watched, 2000)) << "QEMU " << qemu << " outlived its harness";
+  const bool ended = ends_within(watched, 2000);
+  EXPECT_TRUE(ended) << "QEMU " << qemu << " outlived its harness";
+  if (!ended) ::syscall(SYS_pidfd_send_signal, watched.get(), SIGKILL, nullptr, 0);
   std::fclose(victim.output);
 }
 

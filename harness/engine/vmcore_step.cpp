@@ -33,13 +33,17 @@ struct Dump {
 
 Verdict bad(std::string reason) { return {Outcome::failed, "/proc/vmcore is not true: " + std::move(reason), {}}; }
 
+std::endian order_of(ByteView head) {
+  return std::to_integer<int>(head[EI_DATA]) == ELFDATA2MSB ? std::endian::big : std::endian::little;
+}
+
 /// Program headers of an ELF64 dump of either byte order. Errors: corrupt.
 Result<Dump> parse_dump(ByteView head) {
   const char* asked = "parse /proc/vmcore";
   if (head.size() < sizeof(Elf64_Ehdr) || std::memcmp(head.data(), ELFMAG, SELFMAG) != 0)
     return fail(Errc::corrupt, asked, "it does not start with an ELF header");
   if (std::to_integer<int>(head[EI_CLASS]) != ELFCLASS64) return fail(Errc::unsupported, asked, "it is no ELF64 file");
-  const auto order = std::to_integer<int>(head[EI_DATA]) == ELFDATA2MSB ? std::endian::big : std::endian::little;
+  const auto order = order_of(head);
   if (*read_int<std::uint16_t>(head, offsetof(Elf64_Ehdr, e_type), order) != ET_CORE)
     return fail(Errc::corrupt, asked, "e_type is not ET_CORE");
   const auto phoff = *read_int<std::uint64_t>(head, offsetof(Elf64_Ehdr, e_phoff), order);
@@ -58,6 +62,30 @@ Result<Dump> parse_dump(ByteView head) {
                           *read_int<std::uint64_t>(*header, offsetof(Elf64_Phdr, p_offset), order), *physical});
   }
   return dump;
+}
+
+struct Note {
+  std::uint32_t type = 0;
+  std::string name;  ///< without its NUL
+  std::string contents;
+};
+
+/// The notes of a PT_NOTE as far as they make sense; name and contents are padded to 4 bytes each.
+std::vector<Note> parse_notes(ByteView bytes, std::endian order) {
+  auto padded = [](std::uint64_t size) { return (size + 3) & ~std::uint64_t{3}; };
+  std::vector<Note> notes;
+  std::uint64_t at = 0;
+  while (const auto header = slice(bytes, at, sizeof(Elf64_Nhdr))) {
+    const std::uint64_t name_size = *read_int<std::uint32_t>(*header, 0, order);
+    const std::uint64_t contents_size = *read_int<std::uint32_t>(*header, 4, order);
+    const auto name = slice(bytes, at + sizeof(Elf64_Nhdr), name_size);
+    const auto contents = slice(bytes, at + sizeof(Elf64_Nhdr) + padded(name_size), contents_size);
+    if (name_size == 0 || !name || !contents) break;
+    notes.push_back({*read_int<std::uint32_t>(*header, 8, order), std::string(as_text(*name).substr(0, name_size - 1)),
+                     std::string(as_text(*contents))});
+    at += sizeof(Elf64_Nhdr) + padded(name_size) + padded(contents_size);
+  }
+  return notes;
 }
 
 RangeSet covered(const Dump& dump) {
@@ -116,17 +144,21 @@ Verdict CaseRunner::on(const scenario::VmcoreStep&, StepRecord& record) {
   return {};
 }
 
-// vmcoreinfo names the kernel that crashed; a dump without it cannot be opened by any tool.
+// The notes must hold vmcoreinfo, which names the kernel that crashed and without which no tool opens the dump, and the
+// state of the CPU that crashed (NT_PRSTATUS, name "CORE": kernel/crash_core.c and kernel/kexec_core.c,
+// crash_save_cpu).
 Verdict CaseRunner::check_notes(ByteView head, std::uint64_t offset, std::uint64_t size) {
   auto notes = offset + size <= head.size() ? Result<Bytes>(to_bytes(head.subspan(offset, size)))
                                             : read_guest_part(session_, vmcore, offset, size, soon());
   if (!notes) return from_error(notes.error());
-  const std::string_view text = as_text(*notes);
-  if (text.find("VMCOREINFO") == std::string_view::npos) return bad("there is no VMCOREINFO note");
-  if (text.find("OSRELEASE=" + crashed_hello_.release) == std::string_view::npos)
-    return bad("vmcoreinfo does not name the crashed kernel's release " + printable(crashed_hello_.release));
-  // NT_PRSTATUS of the CPU that crashed: name "CORE", written by crash_save_cpu.
-  if (text.find("CORE") == std::string_view::npos) return bad("there is no CPU state (NT_PRSTATUS) in its notes");
+  bool cpu = false, release = false;
+  for (const auto& note : parse_notes(*notes, order_of(head))) {
+    cpu |= note.type == NT_PRSTATUS && note.name == "CORE" && !note.contents.empty();
+    release |= note.name == "VMCOREINFO" &&
+               note.contents.find("OSRELEASE=" + crashed_hello_.release + "\n") != std::string::npos;
+  }
+  if (!release) return bad("no vmcoreinfo names the crashed kernel's release " + printable(crashed_hello_.release));
+  if (!cpu) return bad("there is no CPU state (NT_PRSTATUS) in its notes");
   return {};
 }
 

@@ -39,6 +39,8 @@ TEST(WhyNotKexec, SpeaksOnlyWhereTheConfigIsKnown) {
               testing::AllOf(HasSubstr("tiny"), HasSubstr("CONFIG_KEXEC is not set"), HasSubstr("config-6.1.0")));
   kernel.config["CONFIG_KEXEC_FILE"] = "y";
   EXPECT_THAT(why_not_kexec(kernel), HasSubstr("CONFIG_KEXEC is not set"));
+  kernel.config["CONFIG_KEXEC"] = "n";
+  EXPECT_THAT(why_not_kexec(kernel), HasSubstr("CONFIG_KEXEC is not set"));
   kernel.config["CONFIG_KEXEC"] = "y";
   EXPECT_THAT(why_not_kexec(kernel), IsEmpty());
 }

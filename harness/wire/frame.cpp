@@ -99,7 +99,7 @@ std::optional<Frame> parse_frame(std::string_view line) {
   }
   const auto length = parse_hex(line.substr(mark.size() + 2, length_digits));
   const auto crc = parse_hex(line.substr(last_colon + 1));
-  if (!length || !crc || *length > max_payload) return std::nullopt;
+  if (!length || !crc) return std::nullopt;
   if (crc32(as_bytes(line.substr(mark.size(), last_colon - mark.size()))) != *crc) return std::nullopt;
   auto payload = parse_base64(line.substr(payload_at, last_colon - payload_at), *length);
   if (!payload) return std::nullopt;

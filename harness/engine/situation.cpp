@@ -57,13 +57,13 @@ Result<model::Situation> CaseRunner::situation() {
   for (const auto& range : facts_->machine.memory.named("Crash kernel")) {
     if (!now.crash_reservation || range.size() > now.crash_reservation->size()) now.crash_reservation = range;
   }
-  now.loaded = answer->number("loaded").value_or(0) == 1;
-  now.crash_loaded = answer->number("crash_loaded").value_or(0) == 1;
-  now.load_disabled = answer->number("load_disabled").value_or(0) == 1;
+  now.state.loaded = answer->number("loaded").value_or(0) == 1;
+  now.state.crash_loaded = answer->number("crash_loaded").value_or(0) == 1;
+  now.state.load_disabled = answer->number("load_disabled").value_or(0) == 1;
   now.lock_held = lock_held_;
   // Limits shrink with every call (since 6.3), so they are read each time; absent files are no limits.
-  for (auto [file, limit] : {std::pair{"/proc/sys/kernel/kexec_load_limit_reboot", &now.load_limit_reboot},
-                             std::pair{"/proc/sys/kernel/kexec_load_limit_panic", &now.load_limit_panic}}) {
+  for (auto [file, limit] : {std::pair{"/proc/sys/kernel/kexec_load_limit_reboot", &now.state.load_limit_reboot},
+                             std::pair{"/proc/sys/kernel/kexec_load_limit_panic", &now.state.load_limit_panic}}) {
     if (std::pair{now.major, now.minor} < std::pair{6U, 3U}) break;
     auto text = read_guest_file(session_, file, 64, soon());
     if (text) *limit = to_number(as_text(*text));

@@ -48,11 +48,11 @@ Decision check_capability(const Call& call) {
   return refuse_if(dropped || call.as->user_namespace || call.as->uid.value_or(0) != 0, eperm);
 }
 
-Decision check_load_disabled(const Call& call) { return refuse_if(call.situation->load_disabled, eperm); }
+Decision check_load_disabled(const Call& call) { return refuse_if(call.situation->state.load_disabled, eperm); }
 
 Decision check_load_limit(const Call& call) {
   const bool crash = (call.flags & kexec::on_crash) != 0;
-  const auto limit = crash ? call.situation->load_limit_panic : call.situation->load_limit_reboot;
+  const auto limit = crash ? call.situation->state.load_limit_panic : call.situation->state.load_limit_reboot;
   return refuse_if(call.since(6, 3) && limit == 0, eperm);
 }
 
@@ -294,12 +294,21 @@ constexpr Row table[] = {
     {{"accepted", "a call that breaks no rule loads the image", "kernel/kexec.c: do_kexec_load", ""}, accept, true},
 };
 
+/// Every call that passes the limit takes one from it, whatever becomes of it. Source: kernel/kexec_core.c,
+/// kexec_load_permitted, kexec_limit_permitted (6.3).
+void spend(State& state, const Call& call, const Row& row) {
+  const bool spent = row.check != check_configured && row.check != check_capability &&
+                     row.check != check_load_disabled && row.check != check_load_limit;
+  auto& limit = (call.flags & kexec::on_crash) != 0 ? state.load_limit_panic : state.load_limit_reboot;
+  if (spent && call.since(6, 3) && limit && *limit > 0) --*limit;
+}
+
 /// The state after the call: a crash image is gone as soon as its successor is looked at, a normal one stays until
 /// then.
 void settle(Prediction& out, const Call& call, const Row& row) {
-  out.loaded = call.situation->loaded;
-  out.crash_loaded = call.situation->crash_loaded;
-  bool& slot = call.crash() ? out.crash_loaded : out.loaded;
+  out.after = call.situation->state;
+  spend(out.after, call, row);
+  bool& slot = call.crash() ? out.after.crash_loaded : out.after.loaded;
   if (row.check == accept) {
     slot = true;
   } else if (row.check == check_unload || (call.crash() && row.after_drop)) {

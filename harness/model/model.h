@@ -28,6 +28,15 @@ struct Rule {
   std::string_view advice;  ///< what a user does about it
 };
 
+/// What of kexec's state can be seen, and what can be spent.
+struct State {
+  bool loaded = false, crash_loaded = false;      ///< /sys/kernel/kexec_loaded, kexec_crash_loaded
+  bool load_disabled = false;                     ///< sysctl kernel.kexec_load_disabled
+  std::optional<std::int64_t> load_limit_reboot;  ///< sysctl kernel.kexec_load_limit_reboot (since 6.3); -1: no limit
+  std::optional<std::int64_t> load_limit_panic;   ///< sysctl kernel.kexec_load_limit_panic
+  bool operator==(const State&) const = default;
+};
+
 /// What is known of the kernel and of its state before the call.
 struct Situation {
   std::string arch;  ///< target name
@@ -36,19 +45,17 @@ struct Situation {
   std::map<std::string, std::string> config;  ///< CONFIG_X → y/m/value, without the prefix
   std::uint64_t ram_pages = 0;                ///< totalram_pages(), see `ram_pages_from_meminfo`; 0: not known
   std::optional<Range> crash_reservation;     ///< "Crash kernel" of /proc/iomem
-  bool loaded = false, crash_loaded = false, load_disabled = false;
-  bool lock_held = false;                         ///< by another task, from before the call to its end
-  bool la57 = false;                              ///< x86_64: five-level paging, "la57" in the flags of /proc/cpuinfo
-  bool lockdown = false;                          ///< /sys/kernel/security/lockdown is [integrity] or more
-  std::optional<std::int64_t> load_limit_reboot;  ///< sysctl kernel.kexec_load_limit_reboot (since 6.3); -1: no limit
-  std::optional<std::int64_t> load_limit_panic;   ///< sysctl kernel.kexec_load_limit_panic
+  State state;
+  bool lock_held = false;  ///< by another task, from before the call to its end
+  bool la57 = false;       ///< x86_64: five-level paging, "la57" in the flags of /proc/cpuinfo
+  bool lockdown = false;   ///< /sys/kernel/security/lockdown is [integrity] or more
 };
 
 struct Prediction {
-  long value = 0;                             ///< raw return value
-  int error = 0;                              ///< errno where value is -1
-  const Rule* rule = nullptr;                 ///< the rule that decided; "accepted" where it is allowed
-  bool loaded = false, crash_loaded = false;  ///< after the call
+  long value = 0;              ///< raw return value
+  int error = 0;               ///< errno where value is -1
+  const Rule* rule = nullptr;  ///< the rule that decided; "accepted" where it is allowed
+  State after;                 ///< the call
 };
 
 /// An unload is a plan with no segments. Where plan.nr_segments exceeds the segments, the further ones count as zeros.

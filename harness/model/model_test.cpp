@@ -44,7 +44,7 @@ struct Setting {
     plan.flags |= kexec::on_crash;
     plan.segments.clear();
     plan.entry = reservation.start;
-    situation.crash_loaded = true;
+    situation.state.crash_loaded = true;
     return add(reservation.start, 2 * page);
   }
   Segment& first() { return plan.segments.at(0); }
@@ -68,15 +68,18 @@ void expect_state(const Setting& s, const Prediction& p) {
                                                "compat_arch", "array",      "compat_array",  "lock"};
   const bool kept = before_drop.contains(p.rule->name);
   const bool accepted = p.rule->name == "accepted", unloaded = p.rule->name == "unload";
-  EXPECT_EQ(p.crash_loaded, crash && !kept ? accepted : s.situation.crash_loaded);
-  EXPECT_EQ(p.loaded, crash ? s.situation.loaded : accepted ? true : unloaded ? false : s.situation.loaded);
+  EXPECT_EQ(p.after.crash_loaded, crash && !kept ? accepted : s.situation.state.crash_loaded);
+  EXPECT_EQ(p.after.loaded, crash      ? s.situation.state.loaded
+                            : accepted ? true
+                            : unloaded ? false
+                                       : s.situation.state.loaded);
 }
 
 class Contract : public testing::TestWithParam<Row> {};
 TEST_P(Contract, DecidesTheCall) {
   for (const bool loaded : {false, true}) {
     Setting s;
-    s.situation.loaded = loaded;
+    s.situation.state.loaded = loaded;
     GetParam().change(s);
     const Prediction p = predict(s.situation, s.plan, s.as, s.compat);
     ASSERT_NE(p.rule, nullptr);
@@ -92,37 +95,37 @@ constexpr int eperm = 1, enomem = 12, efault = 14, ebusy = 16, einval = 22, enos
 
 INSTANTIATE_TEST_SUITE_P(
     Caller, Contract,
-    testing::Values(Row{"sane", "accepted", 0, 0, [](Setting&) {}},
-                    Row{"no_kexec", "configured", -1, enosys,
-                        [](Setting& s) {
-                          s.situation.config = {{"SMP", "y"}};
-                        }},
-                    Row{"kexec_is_n", "configured", -1, enosys, [](Setting& s) { s.situation.config["KEXEC"] = "n"; }},
-                    Row{"config_not_known", "accepted", 0, 0, [](Setting& s) { s.situation.config.clear(); }},
-                    Row{"without_sys_boot", "capability", -1, eperm,
-                        [](Setting& s) {
-                          s.as.drop = {"sys_admin", "sys_boot"};
-                        }},
-                    Row{"without_another_capability", "accepted", 0, 0, [](Setting& s) { s.as.drop = {"sys_admin"}; }},
-                    Row{"root_of_a_user_namespace", "capability", -1, eperm,
-                        [](Setting& s) { s.as.user_namespace = true; }},
-                    Row{"pid_namespace", "accepted", 0, 0, [](Setting& s) { s.as.pid_namespace = true; }},
-                    Row{"uid_0", "accepted", 0, 0, [](Setting& s) { s.as.uid = 0; }},
-                    Row{"uid_1", "capability", -1, eperm, [](Setting& s) { s.as.uid = 1; }},
-                    Row{"disabled", "load_disabled", -1, eperm, [](Setting& s) { s.situation.load_disabled = true; }},
-                    Row{"disabled_blocks_unload", "load_disabled", -1, eperm,
-                        [](Setting& s) { s.situation.load_disabled = true, s.plan.segments.clear(); }},
-                    Row{"limit_used_up", "load_limit", -1, eperm,
-                        [](Setting& s) { s.situation.minor = 3, s.situation.load_limit_reboot = 0; }},
-                    Row{"limit_left", "accepted", 0, 0,
-                        [](Setting& s) { s.situation.minor = 3, s.situation.load_limit_reboot = 1; }},
-                    Row{"no_limit", "accepted", 0, 0,
-                        [](Setting& s) { s.situation.minor = 3, s.situation.load_limit_reboot = -1; }},
-                    Row{"limit_of_the_other_slot", "accepted", 0, 0,
-                        [](Setting& s) { s.situation.minor = 3, s.situation.load_limit_panic = 0; }},
-                    Row{"crash_limit", "load_limit", -1, eperm,
-                        [](Setting& s) { s.crash().situation.minor = 3, s.situation.load_limit_panic = 0; }},
-                    Row{"locked_down", "lockdown", -1, eperm, [](Setting& s) { s.situation.lockdown = true; }}),
+    testing::Values(
+        Row{"sane", "accepted", 0, 0, [](Setting&) {}},
+        Row{"no_kexec", "configured", -1, enosys,
+            [](Setting& s) {
+              s.situation.config = {{"SMP", "y"}};
+            }},
+        Row{"kexec_is_n", "configured", -1, enosys, [](Setting& s) { s.situation.config["KEXEC"] = "n"; }},
+        Row{"config_not_known", "accepted", 0, 0, [](Setting& s) { s.situation.config.clear(); }},
+        Row{"without_sys_boot", "capability", -1, eperm,
+            [](Setting& s) {
+              s.as.drop = {"sys_admin", "sys_boot"};
+            }},
+        Row{"without_another_capability", "accepted", 0, 0, [](Setting& s) { s.as.drop = {"sys_admin"}; }},
+        Row{"root_of_a_user_namespace", "capability", -1, eperm, [](Setting& s) { s.as.user_namespace = true; }},
+        Row{"pid_namespace", "accepted", 0, 0, [](Setting& s) { s.as.pid_namespace = true; }},
+        Row{"uid_0", "accepted", 0, 0, [](Setting& s) { s.as.uid = 0; }},
+        Row{"uid_1", "capability", -1, eperm, [](Setting& s) { s.as.uid = 1; }},
+        Row{"disabled", "load_disabled", -1, eperm, [](Setting& s) { s.situation.state.load_disabled = true; }},
+        Row{"disabled_blocks_unload", "load_disabled", -1, eperm,
+            [](Setting& s) { s.situation.state.load_disabled = true, s.plan.segments.clear(); }},
+        Row{"limit_used_up", "load_limit", -1, eperm,
+            [](Setting& s) { s.situation.minor = 3, s.situation.state.load_limit_reboot = 0; }},
+        Row{"limit_left", "accepted", 0, 0,
+            [](Setting& s) { s.situation.minor = 3, s.situation.state.load_limit_reboot = 1; }},
+        Row{"no_limit", "accepted", 0, 0,
+            [](Setting& s) { s.situation.minor = 3, s.situation.state.load_limit_reboot = -1; }},
+        Row{"limit_of_the_other_slot", "accepted", 0, 0,
+            [](Setting& s) { s.situation.minor = 3, s.situation.state.load_limit_panic = 0; }},
+        Row{"crash_limit", "load_limit", -1, eperm,
+            [](Setting& s) { s.crash().situation.minor = 3, s.situation.state.load_limit_panic = 0; }},
+        Row{"locked_down", "lockdown", -1, eperm, [](Setting& s) { s.situation.lockdown = true; }}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -347,16 +350,16 @@ TEST(Contract, AFailedCrashLoadDropsTheOldImageOnlyOnceItsSegmentsAreLookedAt) {
   Setting s;
   s.crash();
   s.first().bufsz = s.first().memsz + 1;
-  EXPECT_FALSE(predict(s.situation, s.plan, s.as, false).crash_loaded);
+  EXPECT_FALSE(predict(s.situation, s.plan, s.as, false).after.crash_loaded);
   s.plan.flags |= 0x8000;
-  EXPECT_TRUE(predict(s.situation, s.plan, s.as, false).crash_loaded);
+  EXPECT_TRUE(predict(s.situation, s.plan, s.as, false).after.crash_loaded);
 }
 
 TEST(Contract, AFailedNormalLoadKeepsTheOldImage) {
   Setting s;
-  s.situation.loaded = true;
+  s.situation.state.loaded = true;
   s.first().buf = Pointer::null;
-  EXPECT_TRUE(predict(s.situation, s.plan, s.as, false).loaded);
+  EXPECT_TRUE(predict(s.situation, s.plan, s.as, false).after.loaded);
 }
 
 TEST(Contract, WithoutCrashDumpTheFlagMeansNothingSince69) {
@@ -368,8 +371,8 @@ TEST(Contract, WithoutCrashDumpTheFlagMeansNothingSince69) {
   s.situation.minor = 9;
   const Prediction p = predict(s.situation, s.plan, s.as, false);
   EXPECT_EQ(p.rule->name, "accepted");
-  EXPECT_TRUE(p.loaded);
-  EXPECT_FALSE(p.crash_loaded);
+  EXPECT_TRUE(p.after.loaded);
+  EXPECT_FALSE(p.after.crash_loaded);
 }
 
 TEST(Contract, CompatCutsNumbersToTheCallersWord) {
@@ -402,6 +405,25 @@ TEST(Meminfo, GivesThePagesThatTheKernelCounts) {
   EXPECT_EQ(ram_pages_from_meminfo("MemTotal:", 4096), std::nullopt);
   EXPECT_EQ(ram_pages_from_meminfo("MemTotal: 18446744073709551615 kB\n", 4096), std::nullopt);
   EXPECT_EQ(ram_pages_from_meminfo("", 4096), std::nullopt);
+}
+
+TEST(Limits, EveryCallThatPassesTheLimitTakesOneWhateverBecomesOfIt) {
+  Setting s;
+  s.situation.minor = 12;
+  s.situation.state.load_limit_reboot = 2;
+  s.situation.state.load_limit_panic = 5;
+  EXPECT_EQ(predict(s.situation, s.plan, s.as, false).after.load_limit_reboot, 1);
+  s.plan.flags |= 0x40;
+  EXPECT_EQ(predict(s.situation, s.plan, s.as, false).after.load_limit_reboot, 1) << "refused for its flags";
+  s.as.drop = {"sys_boot"};
+  EXPECT_EQ(predict(s.situation, s.plan, s.as, false).after.load_limit_reboot, 2) << "refused before the limit";
+  s.as.drop.clear();
+  s.situation.state.load_limit_reboot = -1;
+  EXPECT_EQ(predict(s.situation, s.plan, s.as, false).after.load_limit_reboot, -1) << "there is no limit";
+  EXPECT_EQ(predict(s.situation, s.plan, s.as, false).after.load_limit_panic, 5) << "the other's";
+  s.situation.minor = 1;
+  s.situation.state.load_limit_reboot = 2;
+  EXPECT_EQ(predict(s.situation, s.plan, s.as, false).after.load_limit_reboot, 2) << "a kernel that has no limits";
 }
 
 }  // namespace

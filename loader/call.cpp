@@ -356,7 +356,7 @@ Status unload(bool crash) {
 
 namespace {
 
-// The number in a small file such as those of sysfs, or nothing.
+// The number in a small file such as those of sysfs, or nothing. "-1" is all ones.
 std::optional<std::uint64_t> number_in(const char* path) {
   const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return std::nullopt;
@@ -366,6 +366,7 @@ std::optional<std::uint64_t> number_in(const char* path) {
   if (got <= 0) return std::nullopt;
   std::string_view text(buffer, static_cast<std::size_t>(got));
   if (text.ends_with('\n')) text.remove_suffix(1);
+  if (text == "-1") return ~std::uint64_t{0};
   return parse_unsigned(text, 10);
 }
 
@@ -378,7 +379,9 @@ std::optional<bool> flag_in(const char* path) {
 
 State observe() {
   return {flag_in("/sys/kernel/kexec_loaded"), flag_in("/sys/kernel/kexec_crash_loaded"),
-          number_in("/sys/kernel/kexec_crash_size"), flag_in("/proc/sys/kernel/kexec_load_disabled")};
+          number_in("/sys/kernel/kexec_crash_size"), flag_in("/proc/sys/kernel/kexec_load_disabled"),
+          number_in("/proc/sys/kernel/kexec_load_limit_reboot"),
+          number_in("/proc/sys/kernel/kexec_load_limit_panic")};
 }
 
 }  // namespace kexlab

@@ -75,6 +75,26 @@ TEST_F(AgentOnThisHost, EchoesAnySize) {
   }
 }
 
+TEST_F(AgentOnThisHost, AnswersABatchAsItWouldAnswerEach) {
+  const std::vector<Message> requests{request("echo").set("data", "one"), request("no such operation"), request("load"),
+                                      request("echo").set("data", "two")};
+  const Bytes list = wire::encode_list(requests);
+  const Message answer = client_.ask(request("batch").set("requests", ByteView(list)));
+  EXPECT_EQ(error_of(answer), 0);
+  const auto answers = wire::decode_list(answer.bytes("answers").value_or(ByteView()));
+  ASSERT_TRUE(answers && answers->size() == 4);
+  EXPECT_EQ(answers->at(0).text("data"), "one");
+  EXPECT_EQ(why(answers->at(1)), "unknown operation");
+  EXPECT_EQ(why(answers->at(2)), "refused outside a guest");
+  EXPECT_EQ(answers->at(3).text("data"), "two");
+}
+
+TEST_F(AgentOnThisHost, RefusesABatchThatIsNone) {
+  EXPECT_EQ(why(client_.ask(request("batch").set("requests", "not a list"))), "field requests is damaged");
+  const Bytes nested = wire::encode_list({request("batch")});
+  EXPECT_EQ(why(client_.ask(request("batch").set("requests", ByteView(nested)))), "a batch inside a batch");
+}
+
 TEST_F(AgentOnThisHost, ReadsPartsOfAFile) {
   const auto path = file("f", "0123456789");
   struct Row {

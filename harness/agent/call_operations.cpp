@@ -122,6 +122,8 @@ void state(Agent&, const Message&, Message& answer) {
   if (now.crash_loaded) answer.set("crash_loaded", *now.crash_loaded);
   if (now.crash_size) answer.set("crash_size", *now.crash_size);
   if (now.load_disabled) answer.set("load_disabled", *now.load_disabled);
+  if (now.load_limit_reboot) answer.set("load_limit_reboot", *now.load_limit_reboot);
+  if (now.load_limit_panic) answer.set("load_limit_panic", *now.load_limit_panic);
 }
 
 void hold(Agent& agent, const Message& request, Message& answer) { agent.hold.start(request, answer); }

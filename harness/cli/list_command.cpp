@@ -13,7 +13,7 @@ namespace {
 struct ListFlags {
   std::vector<std::string> wanted;
   bool targets = false;
-  bool schema = false;
+  bool schema = false, vocabulary = false;
 };
 
 std::string join(const std::vector<std::string>& words) {
@@ -50,7 +50,9 @@ Action add_list(CLI::App& app) {
   app.add_option("cases", flags->wanted, "Names, globs, tag:NAME, files or folders; default: all");
   app.add_flag("--targets", flags->targets, "List the targets instead");
   app.add_flag("--schema", flags->schema, "Print the JSON Schema of scenario files");
+  app.add_flag("--vocabulary", flags->vocabulary, "Print the tables of scenarios/README.md");
   return [flags] {
+    if (flags->vocabulary) return fmt::print("{}", scenario::vocabulary_tables()), static_cast<int>(all_good);
     if (flags->targets) return list_targets(), static_cast<int>(all_good);
     if (flags->schema) return fmt::print("{}\n", scenario::json_schema()), static_cast<int>(all_good);
     return list_cases(flags->wanted);

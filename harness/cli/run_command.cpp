@@ -30,6 +30,7 @@ struct RunFlags {
   std::string format = "terminal";
   bool no_snapshots = false, fresh = false, verbose = false;
   double deadline_scale = 1;
+  std::uint64_t seed = 0;
   std::string shard;
 };
 
@@ -153,8 +154,10 @@ Result<int> run(RunFlags flags) {
   if (!store) return tl::unexpected(store.error());
   auto screen = make_screen(flags);
   auto junit = report::make_junit(flags.junit.empty() ? books->folder / "junit.xml" : flags.junit, trouble);
+  const fs::path attachments = books->folder / "found";
+  auto keeper = report::make_attachments(attachments, trouble);
   engine::Bus bus;
-  for (auto* sink : {store->get(), screen.get(), junit.get()}) bus.attach(*sink);
+  for (auto* sink : {store->get(), keeper.get(), screen.get(), junit.get()}) bus.attach(*sink);
 
   auto backend = vm::make_qemu_backend();
   auto benches = make_benches(flags.choice, *backend, bus);
@@ -164,12 +167,15 @@ Result<int> run(RunFlags flags) {
   options.memory_mib = flags.memory_mib;
   options.lab = {.snapshots = !flags.no_snapshots,
                  .keep_snapshots = !flags.fresh,
+                 .seed = flags.seed,
                  .deadline_scale = flags.deadline_scale,
                  .workdir = workdir->path(),
                  .cache = *cache};
   options.earlier = books->earlier;
   if (!flags.choice.kernel.empty()) options.command += " --kernel " + flags.choice.kernel;
   if (!flags.choice.next.empty()) options.command += " --next " + flags.choice.next;
+  if (flags.seed != 0) options.command += fmt::format(" --seed {}", flags.seed);
+  options.attachments = attachments;
   const auto jobs = engine::make_jobs(*cases, *benches);
   if (jobs.empty())
     return fail(Errc::invalid_argument, "run these cases", "none of them applies to the chosen targets",
@@ -213,6 +219,8 @@ Action add_run(CLI::App& app) {
   app.add_flag("--verbose,-v", flags->verbose, "Print every step of every case");
   app.add_option("--deadline-scale", flags->deadline_scale, "Multiply every deadline, for slow hosts")
       ->check(CLI::Range(0.1, 100.0));
+  app.add_option("--seed", flags->seed,
+                 "Other random calls and layouts than in every other run; a failure says how to have them again");
   app.add_option("--shard", flags->shard, "INDEX/COUNT: only every COUNT-th case, from the INDEX-th on");
   return [flags] {
     auto code = run(*flags);

@@ -37,6 +37,15 @@ std::string describe_load(const scenario::LoadStep& load, const Plan& plan) {
 
 }  // namespace
 
+wire::Message load_request(const Plan& plan, const scenario::Credentials& as, bool compat) {
+  wire::Message request{.op = "load"};
+  const Bytes encoded = encode_plan(plan);
+  request.set("plan", ByteView(encoded));
+  set_credentials(request, as);
+  if (compat) request.set("compat", std::uint64_t{1});
+  return request;
+}
+
 Verdict CaseRunner::on(const scenario::LoadStep& load, StepRecord& record) {
   record.what = load.kernel.empty() ? "load segments" : "load kernel '" + load.kernel + "'";
   auto plan = plan_of(load);
@@ -45,12 +54,8 @@ Verdict CaseRunner::on(const scenario::LoadStep& load, StepRecord& record) {
   auto now = situation();
   if (!now) return from_error(now.error());
   const auto predicted = model::predict(*now, *plan, load.as, load.compat);
-  wire::Message request{.op = "load"};
-  const Bytes encoded = encode_plan(*plan);
-  request.set("plan", ByteView(encoded));
-  set_credentials(request, load.as);
+  wire::Message request = load_request(*plan, load.as, load.compat);
   if (load.repeat > 1) request.set("repeat", std::uint64_t{load.repeat});
-  if (load.compat) request.set("compat", std::uint64_t{1});
   auto answer = ask(std::move(request));
   if (!answer) return from_error(answer.error());
   if (succeeded(*answer)) {
@@ -71,11 +76,7 @@ Verdict CaseRunner::on(const scenario::UnloadStep& unload, StepRecord& record) {
   auto now = situation();
   if (!now) return from_error(now.error());
   const auto predicted = model::predict(*now, plan, unload.as, false);
-  wire::Message request{.op = "load"};
-  const Bytes encoded = encode_plan(plan);
-  request.set("plan", ByteView(encoded));
-  set_credentials(request, unload.as);
-  auto answer = ask(std::move(request));
+  auto answer = ask(load_request(plan, unload.as, false));
   if (!answer) return from_error(answer.error());
   if (succeeded(*answer)) note_loaded(plan, unload.crash);
   return judge_call(unload.expect, *answer, predicted, record);

@@ -42,10 +42,11 @@ Cargo cargo_of(const scenario::Case& what) {
   return cargo;
 }
 
-CaseRunner::CaseRunner(const Stage& stage, const scenario::Case& what, Session& session)
+CaseRunner::CaseRunner(const Stage& stage, const scenario::Case& what, Session& session, std::function<Status()> revive)
     : stage_(stage),
       case_(what),
       session_(session),
+      revive_(std::move(revive)),
       started_(Clock::now()),
       deadline_(started_ + what.deadline),
       nonce_(make_nonce()),

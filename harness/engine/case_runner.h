@@ -12,6 +12,7 @@
 #include "harness/engine/payload.h"
 #include "harness/engine/session.h"
 #include "harness/model/model.h"
+#include "harness/random/random.h"
 #include "harness/scenario/scenario.h"
 #include "harness/witness/report.h"
 
@@ -31,15 +32,17 @@ struct Stage {
   const images::Kernel* self = nullptr;  ///< the kernel under test
   const images::Kernel* next = nullptr;  ///< the kernel it is to start; may be the same
   const Payload* payload = nullptr;
-  Bytes witness;  ///< the target's witness image; empty where it has none
-  Cargo cargo;    ///< what the guest carries
-  Hello hello;    ///< of the first kernel
-  Facts facts;    ///< likewise
+  Bytes witness;           ///< the target's witness image; empty where it has none
+  Cargo cargo;             ///< what the guest carries
+  Hello hello;             ///< of the first kernel
+  Facts facts;             ///< likewise
+  std::uint64_t seed = 0;  ///< of the run, mixed into the seeds of random steps; 0: these as they are
 };
 
 class CaseRunner {
  public:
-  CaseRunner(const Stage& stage, const scenario::Case& what, Session& session);
+  /// `revive` puts the guest back to where it was before the case, also after its death; empty: that cannot be done.
+  CaseRunner(const Stage& stage, const scenario::Case& what, Session& session, std::function<Status()> revive = {});
 
   /// Runs all steps. Never throws; whatever happens becomes the result's outcome.
   CaseResult run();
@@ -69,6 +72,7 @@ class CaseRunner {
   Verdict on(const scenario::VmcoreStep& vmcore, StepRecord& record);
   Verdict on(const scenario::ReadStep& read, StepRecord& record);
   Verdict on(const scenario::WriteStep& write, StepRecord& record);
+  Verdict on(const scenario::RandomStep& random, StepRecord& record);
   Verdict on(const scenario::HoldStep& hold, StepRecord& record);
   Verdict on(const scenario::ReleaseStep& release, StepRecord& record);
 
@@ -87,6 +91,15 @@ class CaseRunner {
   Result<model::Situation> situation();
   Verdict check_notes(ByteView head, std::uint64_t offset, std::uint64_t size);
   Result<wire::Message> ask(wire::Message request);
+
+  // random calls (random_steps.cpp)
+  [[nodiscard]] random::World random_world(const model::Situation& now) const;
+  [[nodiscard]] std::uint64_t seed_of(std::uint64_t step) const;
+  Result<std::optional<random::Difference>> play(const random::Episode& episode, model::Situation& now);
+  void attach(const random::Episode& episode, const random::Difference& difference, model::Situation now);
+  Result<std::optional<random::Difference>> replay(const random::Episode& candidate, model::Situation& now);
+  Verdict judge_difference(const random::Episode& episode, const random::Difference& first, model::Situation now);
+  Verdict judge_death(const random::Episode& episode, const Error& death, model::Situation now);
 
   // judging
   Verdict judge_call(const scenario::Expectation& expect, const wire::Message& answer,
@@ -107,6 +120,7 @@ class CaseRunner {
   const Stage& stage_;
   const scenario::Case& case_;
   Session& session_;
+  std::function<Status()> revive_;
   Clock::time_point started_, deadline_, switched_;
   std::string nonce_;
   CaseResult result_;
@@ -124,6 +138,11 @@ class CaseRunner {
   bool started_by_crash_ = false;  ///< the running kernel is a crash kernel
   bool dirty_ = false;
 };
+
+/// What an agent's answer to `state` says.
+model::State state_of(const wire::Message& answer);
+/// The request that makes a plan's call.
+wire::Message load_request(const Plan& plan, const scenario::Credentials& as, bool compat);
 
 /// Steps that load again behind a switch need the kernels in the second kernel too.
 Cargo cargo_of(const scenario::Case& what);

@@ -33,6 +33,12 @@ struct StepRecord {
   double seconds = 0;
 };
 
+/// A file that belongs to a result.
+struct Attachment {
+  std::string name;  ///< "calls.yaml"
+  std::string text;
+};
+
 struct CaseResult {
   std::string id;  ///< case id, e.g. "reboot/self"
   std::string scenario;
@@ -49,7 +55,9 @@ struct CaseResult {
   std::string console_tail;               ///< last console lines, made printable; for everything but passed
   std::string diagnosis;                  ///< registers and program counter of a silent guest
   std::map<std::string, double> figures;  ///< measured on the way: "load_ns", "switch_s", …
-  std::string reproduce;                  ///< the command line that runs just this case again
+  std::vector<Attachment>
+      attachments;        ///< e.g. a scenario that shows the same in fewer calls; stored beside the results
+  std::string reproduce;  ///< the command line that runs just this case again
 };
 
 struct RunStarted {

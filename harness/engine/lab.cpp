@@ -139,7 +139,10 @@ ReadyGuest::ReadyGuest(vm::Backend& backend, Bus& bus, const Shape& shape, const
                  .next = &bench.next,
                  .payload = &*bench.payload,
                  .witness = bench.witness,
-                 .cargo = shape_.cargo};
+                 .cargo = shape_.cargo,
+                 .hello = {},
+                 .facts = {},
+                 .seed = options.seed};
 }
 
 vm::Clock::time_point ReadyGuest::within(double seconds) const {

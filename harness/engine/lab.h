@@ -44,6 +44,7 @@ Shape shape_of(const Bench& bench, const scenario::Case& what);
 struct LabOptions {
   bool snapshots = true;       ///< false: every case boots its guest anew
   bool keep_snapshots = true;  ///< keep "agent ready" in the cache for later runs
+  std::uint64_t seed = 0;      ///< see Stage::seed
   double deadline_scale = 1;   ///< multiplies every deadline, for slow hosts
   std::filesystem::path workdir;
   std::filesystem::path cache;

@@ -194,7 +194,12 @@ Result<Plan> CaseRunner::plan_segments(const scenario::LoadStep& load) {
   const Arch* arch = find_arch(stage_.target->name);
   if (arch == nullptr) return fail(Errc::unsupported, "plan segments", "no boot protocol for " + stage_.target->name);
   Plan plan{.arch = stage_.target->name, .flags = arch->kexec_arch | (load.crash ? kexec::on_crash : 0)};
-  if (auto status = add_segments(load, plan); !status) return tl::unexpected(status.error());
+  if (load.random) {
+    plan.segments = random::make_layout(
+        random_world({.page_size = facts_->machine.page_size, .ram_pages = facts_->ram_pages}), seed_of(*load.random));
+  } else if (auto status = add_segments(load, plan); !status) {
+    return tl::unexpected(status.error());
+  }
   if (!plan.segments.empty()) plan.entry = plan.segments.front().mem;
   if (load.witness) {
     if (stage_.witness.empty())

@@ -6,6 +6,7 @@
 #include <sys/sysinfo.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <condition_variable>
 #include <map>
@@ -159,8 +160,24 @@ struct Runner::Queue {
   }
 };
 
+std::filesystem::path attachment_file(const std::filesystem::path& folder, const CaseResult& result,
+                                      const Attachment& attachment) {
+  std::string name = result.id + "." + result.target + "." + result.kernel;
+  for (char& c : name) {
+    if (c == '/') c = '-';
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                       std::string_view("-._=+,[]").find(c) != std::string_view::npos;
+    if (!plain) c = '~';
+  }
+  return folder / (name + "." + attachment.name);
+}
+
 void Runner::finish(Queue& queue, CaseResult result) {
-  result.reproduce = fmt::format("{} '{}' --target {}", options_.command, result.id, result.target);
+  // What was found on the way to a verdict shows the same with less.
+  const std::string what = result.attachments.empty()
+                               ? result.id
+                               : attachment_file(options_.attachments, result, result.attachments.front()).string();
+  result.reproduce = fmt::format("{} '{}' --target {}", options_.command, what, result.target);
   {
     const std::lock_guard lock(queue.mutex);
     count(queue.summary.by_target[result.target], result.outcome);
@@ -190,7 +207,10 @@ void Runner::run_one(Queue& queue, const Job& job, std::unique_ptr<ReadyGuest>& 
   scenario::Case scaled = *job.what;
   scaled.deadline = std::chrono::seconds(
       static_cast<long>(static_cast<double>(scaled.deadline.count()) * options_.lab.deadline_scale + 0.5));
-  CaseRunner runner(guest->stage(), scaled, guest->session());
+  CaseRunner runner(guest->stage(), scaled, guest->session(), [&] {
+    guest->spoil();
+    return guest->make_ready();
+  });
   CaseResult result = runner.run();
   queue.saw_memory(&guest, guest->peak_memory_kib());
   const bool lost = guest->session().ended() && guest->session().ended()->gone;

@@ -95,7 +95,8 @@ Status Session::pump(vm::Clock::time_point deadline) {
 
 Result<Hello> Session::wait_hello(vm::Clock::time_point deadline) {
   while (true) {
-    if (answered()) return fail(Errc::refused, "wait for a kernel to come up", "the call that was to start it returned");
+    if (answered())
+      return fail(Errc::refused, "wait for a kernel to come up", "the call that was to start it returned");
     while (!messages_.empty()) {
       const auto message = pop(messages_);
       if (message.op == "hello" && message.sequence == 0) return to_hello(message);
@@ -130,7 +131,8 @@ Result<wire::Message> Session::call(wire::Message request, vm::Clock::time_point
 }
 
 bool Session::answered() const {
-  return sequence_ != 0 && std::any_of(messages_.begin(), messages_.end(), [this](const auto& message) { return message.sequence == sequence_; });
+  return sequence_ != 0 && std::any_of(messages_.begin(), messages_.end(),
+                                       [this](const auto& message) { return message.sequence == sequence_; });
 }
 
 std::optional<wire::Message> Session::take_answer() {

@@ -28,8 +28,8 @@ class Session {
  public:
   Session(vm::Guest& guest, std::stop_token stop) : guest_(guest), stop_(std::move(stop)) {}
 
-  /// Waits for an agent to say that it is up. Errors: timeout, guest_died, cancelled; refused as soon as the last `send`
-  /// is answered, which take_answer then gives.
+  /// Waits for an agent to say that it is up. Errors: timeout, guest_died, cancelled; refused as soon as the last
+  /// `send` is answered, which take_answer then gives.
   Result<Hello> wait_hello(vm::Clock::time_point deadline);
   /// Sends a request and waits for its answer. Errors as wait_hello, and protocol where the agent refuses (`why`).
   Result<wire::Message> call(wire::Message request, vm::Clock::time_point deadline);

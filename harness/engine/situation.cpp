@@ -16,12 +16,6 @@ std::map<std::string, std::string> without_prefix(const std::map<std::string, st
   return options;
 }
 
-std::optional<std::int64_t> to_number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
-  return end.ec == std::errc() ? std::optional(value) : std::nullopt;
-}
-
 std::pair<unsigned, unsigned> version_of(std::string_view release) {
   unsigned major = 0, minor = 0;
   const auto dot = release.find('.');
@@ -31,6 +25,20 @@ std::pair<unsigned, unsigned> version_of(std::string_view release) {
 }
 
 }  // namespace
+
+model::State state_of(const wire::Message& answer) {
+  model::State state;
+  state.loaded = answer.number("loaded").value_or(0) == 1;
+  state.crash_loaded = answer.number("crash_loaded").value_or(0) == 1;
+  state.load_disabled = answer.number("load_disabled").value_or(0) == 1;
+  auto limit = [&](const char* name) -> std::optional<std::int64_t> {
+    const auto left = answer.number(name);
+    return left ? std::optional(static_cast<std::int64_t>(*left)) : std::nullopt;
+  };
+  state.load_limit_reboot = limit("load_limit_reboot");
+  state.load_limit_panic = limit("load_limit_panic");
+  return state;
+}
 
 // Read anew after every switch and every write: both may change what the kernel shows of its memory.
 Result<const Facts*> CaseRunner::facts() {
@@ -57,18 +65,8 @@ Result<model::Situation> CaseRunner::situation() {
   for (const auto& range : facts_->machine.memory.named("Crash kernel")) {
     if (!now.crash_reservation || range.size() > now.crash_reservation->size()) now.crash_reservation = range;
   }
-  now.state.loaded = answer->number("loaded").value_or(0) == 1;
-  now.state.crash_loaded = answer->number("crash_loaded").value_or(0) == 1;
-  now.state.load_disabled = answer->number("load_disabled").value_or(0) == 1;
+  now.state = state_of(*answer);
   now.lock_held = lock_held_;
-  // Limits shrink with every call (since 6.3), so they are read each time; absent files are no limits.
-  for (auto [file, limit] : {std::pair{"/proc/sys/kernel/kexec_load_limit_reboot", &now.state.load_limit_reboot},
-                             std::pair{"/proc/sys/kernel/kexec_load_limit_panic", &now.state.load_limit_panic}}) {
-    if (std::pair{now.major, now.minor} < std::pair{6U, 3U}) break;
-    auto text = read_guest_file(session_, file, 64, soon());
-    if (text) *limit = to_number(as_text(*text));
-    if (!text && text.error().code != Errc::not_found) return tl::unexpected(text.error());
-  }
   return now;
 }
 

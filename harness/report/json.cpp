@@ -47,9 +47,9 @@ json to_value(const CaseResult& r) {
 }
 
 json to_value(const RunStarted& r) {
-  return {{"type", "run"},    {"id", r.id},     {"started", r.started}, {"version", r.version},
-          {"cases", r.cases}, {"jobs", r.jobs}, {"kernels", r.kernels}, {"host", r.host},
-          {"wanted", r.wanted}, {"targets", r.targets}, {"kernel", r.kernel}, {"next", r.next}};
+  return {{"type", "run"},      {"id", r.id},           {"started", r.started}, {"version", r.version},
+          {"cases", r.cases},   {"jobs", r.jobs},       {"kernels", r.kernels}, {"host", r.host},
+          {"wanted", r.wanted}, {"targets", r.targets}, {"kernel", r.kernel},   {"next", r.next}};
 }
 
 json to_value(const Tally& t) {

@@ -72,7 +72,8 @@ Status take(const nlohmann::json& json, Stored& stored, std::map<std::string, st
   } else if (type == "case") {
     auto result = case_from_json(json);
     if (!result) return tl::unexpected(result.error());
-    const auto [at, is_new] = seen.emplace(result->id + "@" + result->target + "/" + result->kernel, stored.results.size());
+    const auto [at, is_new] =
+        seen.emplace(result->id + "@" + result->target + "/" + result->kernel, stored.results.size());
     if (is_new) stored.results.emplace_back();
     stored.results[at->second] = std::move(*result);
   } else if (type == "end") {

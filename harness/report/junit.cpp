@@ -18,7 +18,8 @@ using engine::Outcome;
 /// Text that XML 1.0 can hold (its rule Char): bytes that are no UTF-8 become U+FFFD, control characters "\\xNN".
 std::string xml_text(const std::string& raw) {
   using nlohmann::json;
-  const std::string utf8 = json::parse(json(raw).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+  const std::string utf8 =
+      json::parse(json(raw).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
   std::string text;
   for (std::size_t at = 0; at < utf8.size(); ++at) {
     const auto byte = static_cast<unsigned char>(utf8[at]);

@@ -33,6 +33,10 @@ std::unique_ptr<engine::Sink> make_junit(const std::filesystem::path& file, std:
 /// Prints KTAP version 1 as results come. Source: Documentation/dev-tools/ktap.rst.
 std::unique_ptr<engine::Sink> make_ktap(std::FILE* out);
 
+/// Stores what belongs to results beside their verdict (see engine::attachment_file), each file as its case ends.
+std::unique_ptr<engine::Sink> make_attachments(const std::filesystem::path& folder,
+                                               std::function<void(const Error&)> trouble);
+
 /// What a results file holds.
 struct Stored {
   engine::RunStarted started;

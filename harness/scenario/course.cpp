@@ -39,7 +39,7 @@ Status Course::finish(const Position& where) const {
 Status Course::act(LoadStep& step, const Position&) {
   if (!may_succeed(step.expect)) return {};
   const bool crash = step.crash || (step.extra_flags & kexec::on_crash) != 0;
-  const bool empty = step.kernel.empty() && !step.witness && step.segments.empty();
+  const bool empty = step.kernel.empty() && !step.witness && !step.random && step.segments.empty();
   Slot& slot = this->slot(crash);
   if (empty || step.nr_segments == 0) {
     slot = {};
@@ -133,6 +133,12 @@ Status Course::act(VmcoreStep&, const Position& where) {
 
 Status Course::act(ReadStep& step, const Position& where) { return no_model(step.expect, where); }
 Status Course::act(WriteStep& step, const Position& where) { return no_model(step.expect, where); }
+
+// What random calls leave loaded is nothing to enter.
+Status Course::act(RandomStep&, const Position&) {
+  if (!held_) normal_ = crash_ = {};
+  return {};
+}
 
 Status Course::act(HoldStep&, const Position& where) {
   if (held_) return yaml::fail_at(where, "`hold` while the kexec lock is held already", "add `release` before it");

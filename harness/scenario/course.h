@@ -34,6 +34,7 @@ class Course {
   Status act(VmcoreStep& step, const Position& where);
   Status act(ReadStep& step, const Position& where);
   Status act(WriteStep& step, const Position& where);
+  Status act(RandomStep& step, const Position& where);
   Status act(HoldStep& step, const Position& where);
   Status act(ReleaseStep& step, const Position& where);
   Status land(SwitchStep& step, const Slot& slot, const Position& where) const;

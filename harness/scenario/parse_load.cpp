@@ -70,10 +70,13 @@ void append(std::vector<SegmentSpec>& out, const SegmentEntry& entry, bool crash
 Status check_load(const LoadStep& load, const MapReader& row) {
   const Position& where = row.whole().where();
   if (load.kernel.empty()) {
-    if (row.has("segments") || load.witness || load.nr_segments) return {};
+    if (row.has("segments") && load.random) {
+      return yaml::fail_at(where, "`segments` beside `random`", "a random layout makes its own");
+    }
+    if (row.has("segments") || load.random || load.witness || load.nr_segments) return {};
     return yaml::fail_at(where, "load has neither `kernel` nor `segments`", "add `kernel: self`, or `segments:`");
   }
-  for (const char* key : {"segments", "witness", "order", "entry"}) {
+  for (const char* key : {"segments", "random", "witness", "order", "entry"}) {
     if (row.has(key))
       return yaml::fail_at(where, fmt::format("`{}` beside `kernel`", key), "it belongs to explicit segments");
   }
@@ -125,6 +128,7 @@ Result<LoadStep> parse_load(const yaml::Node& node) {
   row.optional("crash", out.crash);
   row.optional("digest", digest, yaml::word_of({"none", "fast"}));
   row.optional("segments", segments, yaml::list_of(parse_segment));
+  row.optional("random", out.random);
   row.optional("witness", out.witness);
   row.optional("order", order, yaml::word_of({"as written", "reverse"}));
   row.optional("entry", out.entry, read_expression);

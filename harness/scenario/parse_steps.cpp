@@ -11,6 +11,7 @@ namespace kexlab::scenario {
 namespace {
 
 constexpr std::uint64_t most_repeats = 64;
+constexpr std::uint64_t most_random_calls = 1'000'000;
 constexpr std::size_t max_segments = 16384;  // of all loads of a case
 
 Result<UnloadStep> parse_unload(const yaml::Node& node) {
@@ -83,6 +84,15 @@ Result<WriteStep> parse_write(const yaml::Node& node) {
   MapReader row(node, "write", "write");
   row.required("path", out.path, read_path);
   row.required("data", out.data);
+  if (auto status = row.done(); !status) return tl::unexpected(status.error());
+  return out;
+}
+
+Result<RandomStep> parse_random(const yaml::Node& node) {
+  RandomStep out;
+  MapReader row(node, "random", "random");
+  row.required("calls", out.calls, yaml::between(1, most_random_calls));
+  row.optional("seed", out.seed);
   if (auto status = row.done(); !status) return tl::unexpected(status.error());
   return out;
 }
@@ -191,6 +201,7 @@ Status StepsParser::action(const std::string& name, const yaml::Node& value, con
   if (name == "state") return quiet(parse_state(value), expect, where);
   if (name == "check") return quiet(parse_check(value), expect, where);
   if (name == "vmcore") return quiet(parse_nothing<VmcoreStep>(name, value), expect, where);
+  if (name == "random") return quiet(parse_random(value), expect, where);
   if (name == "hold") return quiet(parse_nothing<HoldStep>(name, value), expect, where);
   if (name == "release") return quiet(parse_nothing<ReleaseStep>(name, value), expect, where);
   if (expect != nullptr) return yaml::fail_at(expect->where(), "`expect` beside an action that is no call");

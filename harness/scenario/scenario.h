@@ -36,6 +36,7 @@ struct Credentials {
   bool user_namespace = false;
   bool pid_namespace = false;
   [[nodiscard]] bool any() const { return uid || !drop.empty() || user_namespace || pid_namespace; }
+  bool operator==(const Credentials&) const = default;
 };
 
 /// A segment as written. Defaults give a sane one.
@@ -56,6 +57,7 @@ struct LoadStep {
   bool crash = false;
   bool digest = false;
   std::vector<SegmentSpec> segments;
+  std::optional<std::uint64_t> random;  ///< instead of segments: the seed of a random layout
   bool witness = false;               ///< explicit segments: add the witness as a further segment and enter it
   std::vector<std::string> order;     ///< empty: as written; {"reverse"}: the order in the array, addresses stay
   std::optional<Expression> entry;    ///< default: the witness, else the first segment
@@ -119,12 +121,17 @@ struct WriteStep {
   std::string data;
   Expectation expect;
 };
+/// Random calls, each held against the model.
+struct RandomStep {
+  std::uint64_t calls = 0;
+  std::uint64_t seed = 1;
+};
 struct HoldStep {};  ///< another task holds the kexec lock
 struct ReleaseStep {};
 
 struct Step {
   using Action = std::variant<LoadStep, UnloadStep, FileLoadStep, StateStep, SwitchStep, RebootStep, CheckStep,
-                              VmcoreStep, ReadStep, WriteStep, HoldStep, ReleaseStep>;
+                              VmcoreStep, ReadStep, WriteStep, RandomStep, HoldStep, ReleaseStep>;
   Action action;
   Position where;
 };

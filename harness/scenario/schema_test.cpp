@@ -80,7 +80,8 @@ TEST(Vocabulary, ThePageHoldsTheTablesThatTheCodeMakes) {
   const auto from = page->find(begin), to = page->find(end);
   ASSERT_NE(from, std::string::npos);
   ASSERT_NE(to, std::string::npos);
-  EXPECT_EQ(page->substr(from + begin.size(), to - from - begin.size()), vocabulary_tables());
+  EXPECT_EQ(page->substr(from + begin.size(), to - from - begin.size()), vocabulary_tables())
+      << "put between the two marks what `kexlab list --vocabulary` prints";
 }
 
 TEST(Vocabulary, ThePageNamesEveryBaseOfExpressions) {

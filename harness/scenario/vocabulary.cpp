@@ -27,6 +27,7 @@ constexpr MapTitle maps[] = {
     {"check", "`check:` facts of the kernel that runs now"},
     {"read", "`read:` a file of the guest"},
     {"write", "`write:` a file of the guest"},
+    {"random", "`random:` many calls of kexec_load(2), made at random"},
     {"repeat", "`repeat:` steps several times"},
 };
 
@@ -66,6 +67,7 @@ constexpr Key keys[] = {
     {"step", "vmcore", Form::nothing, "", "in a crash kernel: /proc/vmcore is whole and holds the marker page"},
     {"step", "read", Form::map, "read", "read a file"},
     {"step", "write", Form::map, "write", "write a file"},
+    {"step", "random", Form::map, "random", "random calls, each of which must give what the contract says"},
     {"step", "hold", Form::nothing, "", "another task takes the kexec lock and keeps it"},
     {"step", "release", Form::nothing, "", "that task lets go"},
     {"step", "repeat", Form::map, "repeat", "steps several times"},
@@ -79,6 +81,8 @@ constexpr Key keys[] = {
     {"load", "crash", Form::boolean, "", "KEXEC_ON_CRASH; default false"},
     {"load", "digest", Form::word, "none|fast", "check a digest of all segments before the jump; default none"},
     {"load", "segments", Form::maps, "segment", "explicit segments"},
+    {"load", "random", Form::number, "",
+     "instead of `segments`: up to 15 sane ones, anywhere in RAM, made from this seed"},
     {"load", "witness", Form::boolean, "", "explicit segments: add the witness and enter it; default false"},
     {"load", "order", Form::word, "as written|reverse", "order in the array; addresses stay"},
     {"load", "entry", Form::expression, "", "entry address; default: the witness, else the first segment"},
@@ -141,6 +145,9 @@ constexpr Key keys[] = {
 
     {"write", "path", Form::text, "/proc/sysrq-trigger", "absolute path", true},
     {"write", "data", Form::text, "1", "what is written", true},
+
+    {"random", "calls", Form::number, "", "how many, 1 to 1000000, rounded up to whole episodes of 16", true},
+    {"random", "seed", Form::number, "", "other calls for another number; default 1"},
 
     {"repeat", "times", Form::number, "", "how often, 1 to 64", true},
     {"repeat", "steps", Form::steps, "", "the steps", true},

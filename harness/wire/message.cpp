@@ -83,7 +83,40 @@ std::size_t body_size(const Message& message) {
   return size;
 }
 
+std::optional<Message::Field> decode_field(Reader& in) {
+  Message::Field field;
+  field.name = in.name();
+  const auto type = in.integer<std::uint8_t>();
+  if (type == number_type) {
+    field.is_number = true;
+    field.number = in.integer<std::uint64_t>();
+  } else if (type == bytes_type) {
+    field.bytes = to_bytes(in.raw(in.integer<std::uint32_t>()));
+  } else {
+    return std::nullopt;
+  }
+  if (!in.ok()) return std::nullopt;
+  return field;
+}
+
+const Message::Field* find(const Message& message, std::string_view name) {
+  for (const auto& field : message.fields) {
+    if (field.name == name) return &field;
+  }
+  return nullptr;
+}
+
+Message::Field& slot(Message& message, std::string_view name) {
+  for (auto& field : message.fields) {
+    if (field.name == name) return field = Message::Field{std::string(name), false, 0, {}};
+  }
+  return message.fields.emplace_back(Message::Field{std::string(name), false, 0, {}});
+}
+
+}  // namespace
+
 Bytes encode_body(const Message& message) {
+  if (!fits(message)) return {};
   Writer out;
   out.integer(version);
   out.name(message.op);
@@ -100,22 +133,6 @@ Bytes encode_body(const Message& message) {
     }
   }
   return out.take();
-}
-
-std::optional<Message::Field> decode_field(Reader& in) {
-  Message::Field field;
-  field.name = in.name();
-  const auto type = in.integer<std::uint8_t>();
-  if (type == number_type) {
-    field.is_number = true;
-    field.number = in.integer<std::uint64_t>();
-  } else if (type == bytes_type) {
-    field.bytes = to_bytes(in.raw(in.integer<std::uint32_t>()));
-  } else {
-    return std::nullopt;
-  }
-  if (!in.ok()) return std::nullopt;
-  return field;
 }
 
 std::optional<Message> decode_body(ByteView bytes) {
@@ -135,21 +152,28 @@ std::optional<Message> decode_body(ByteView bytes) {
   return message;
 }
 
-const Message::Field* find(const Message& message, std::string_view name) {
-  for (const auto& field : message.fields) {
-    if (field.name == name) return &field;
+Bytes encode_list(const std::vector<Message>& messages) {
+  Writer out;
+  for (const auto& message : messages) {
+    const Bytes body = encode_body(message);
+    if (body.empty()) return {};
+    out.integer(static_cast<std::uint32_t>(body.size()));
+    out.raw(body);
   }
-  return nullptr;
+  return out.take();
 }
 
-Message::Field& slot(Message& message, std::string_view name) {
-  for (auto& field : message.fields) {
-    if (field.name == name) return field = Message::Field{std::string(name), false, 0, {}};
+std::optional<std::vector<Message>> decode_list(ByteView bytes) {
+  Reader in(bytes);
+  std::vector<Message> messages;
+  while (in.ok() && !in.at_end()) {
+    auto message = decode_body(in.raw(in.integer<std::uint32_t>()));
+    if (!message) return std::nullopt;
+    messages.push_back(std::move(*message));
   }
-  return message.fields.emplace_back(Message::Field{std::string(name), false, 0, {}});
+  if (!in.ok()) return std::nullopt;
+  return messages;
 }
-
-}  // namespace
 
 Message& Message::set(std::string_view name, std::uint64_t value) {
   Field& field = slot(*this, name);
@@ -193,8 +217,9 @@ bool fits(const Message& message) {
 }
 
 std::string encode_message(const Message& message) {
-  if (!fits(message)) return {};
-  const Bytes body = pack_zero_runs(encode_body(message));
+  const Bytes whole = encode_body(message);
+  if (whole.empty()) return {};
+  const Bytes body = pack_zero_runs(whole);
   const std::uint32_t id = crc32(body);
   std::string out;
   for (std::size_t at = 0, part = 0; at < body.size(); at += part_size, ++part) {

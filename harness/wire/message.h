@@ -62,6 +62,17 @@ struct Message {
 /// Whether the message keeps the limits above, and so can be encoded.
 bool fits(const Message& message);
 
+/// The body alone, as above, for messages inside a message's field. Empty where the message does not fit (see `fits`).
+Bytes encode_body(const Message& message);
+/// The message that a body holds; nothing where it is damaged or has bytes left over.
+std::optional<Message> decode_body(ByteView bytes);
+
+/// Messages laid end to end, each body behind its size (u32, little-endian): what the fields of a batch hold.
+/// Empty where one of them does not fit.
+Bytes encode_list(const std::vector<Message>& messages);
+/// Nothing where anything in it is damaged.
+std::optional<std::vector<Message>> decode_list(ByteView bytes);
+
 /// The lines to put on the wire: 'm' frames and a last 'M'. Empty where the message does not fit (see `fits`).
 std::string encode_message(const Message& message);
 

@@ -294,5 +294,24 @@ TEST(Assembler, TheBadBodiesDifferFromAGoodOne) {
   EXPECT_EQ(assembler.dropped(), 0u);
 }
 
+TEST(List, BringsEveryMessageInOrder) {
+  const std::vector<Message> messages{make("load", 1).set("plan", "abc"), make("state", 2),
+                                      make("unload").set("crash", 1)};
+  EXPECT_EQ(decode_list(encode_list(messages)), messages);
+  EXPECT_EQ(decode_list({}), std::vector<Message>{});
+}
+
+TEST(List, IsTakenWholeOrNotAtAll) {
+  const Bytes good = encode_list({make("load", 1).set("plan", "abc"), make("state", 2)});
+  const std::size_t first = 4 + encode_body(make("load", 1).set("plan", "abc")).size();
+  for (std::size_t size = 1; size < good.size(); ++size) {
+    EXPECT_EQ(decode_list(ByteView(good).first(size)).has_value(), size == first) << size;
+  }
+  Bytes longer = good;
+  write_int<std::uint32_t>(longer, 0, 0xffffffff, std::endian::little);
+  EXPECT_EQ(decode_list(longer), std::nullopt);
+  EXPECT_TRUE(encode_list({make("state"), make("")}).empty()) << "one of them does not fit";
+}
+
 }  // namespace
 }  // namespace kexlab::wire

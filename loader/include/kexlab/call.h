@@ -110,6 +110,8 @@ struct State {
   std::optional<bool> crash_loaded;         ///< /sys/kernel/kexec_crash_loaded
   std::optional<std::uint64_t> crash_size;  ///< bytes, /sys/kernel/kexec_crash_size
   std::optional<bool> load_disabled;        ///< /proc/sys/kernel/kexec_load_disabled
+  /// /proc/sys/kernel/kexec_load_limit_{reboot,panic}: loads and unloads left; all ones: no limit. Kernels since 6.3.
+  std::optional<std::uint64_t> load_limit_reboot, load_limit_panic;
 };
 State observe();
 

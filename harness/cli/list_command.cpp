@@ -54,7 +54,7 @@ Action add_list(CLI::App& app) {
   return [flags] {
     if (flags->vocabulary) return fmt::print("{}", scenario::vocabulary_tables()), static_cast<int>(all_good);
     if (flags->targets) return list_targets(), static_cast<int>(all_good);
-    if (flags->schema) return fmt::print("{}\n", scenario::json_schema()), static_cast<int>(all_good);
+    if (flags->schema) return fmt::print("{}", scenario::json_schema()), static_cast<int>(all_good);
     return list_cases(flags->wanted);
   };
 }

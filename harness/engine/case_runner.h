@@ -139,6 +139,9 @@ class CaseRunner {
   bool dirty_ = false;
 };
 
+/// What the model must know of a machine and its kernel; nothing loaded, nothing forbidden, no lock held.
+model::Situation situation_of(const Facts& facts, std::string_view release,
+                              const std::map<std::string, std::string>& config);
 /// What an agent's answer to `state` says.
 model::State state_of(const wire::Message& answer);
 /// The request that makes a plan's call.

@@ -3,12 +3,14 @@
 #include "harness/engine/facts.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "harness/engine/errno_text.h"
+#include "harness/images/file.h"
 #include "harness/model/model.h"
 
 namespace kexlab::engine {
@@ -17,6 +19,16 @@ namespace {
 // Firmware tables and memory maps are far below this; a guest that offers more is broken.
 constexpr std::uint64_t most_of_a_fact = std::uint64_t{4} << 20;
 constexpr std::uint64_t part = 256 << 10;
+
+Result<Facts> facts_from(const Target& target, std::uint64_t page_size, const FileReader& read) {
+  auto machine = read_machine(target.name, page_size, read);
+  const auto meminfo = read("/proc/meminfo");
+  const auto cpuinfo = read("/proc/cpuinfo");
+  if (!machine) return tl::unexpected(machine.error());
+  const auto pages = model::ram_pages_from_meminfo(meminfo ? as_text(*meminfo) : "", machine->page_size);
+  if (!pages) return fail(Errc::corrupt, "read /proc/meminfo", "there is no MemTotal line");
+  return Facts{std::move(*machine), *pages, cpuinfo && as_text(*cpuinfo).find(" la57") != std::string_view::npos};
+}
 
 }  // namespace
 
@@ -61,28 +73,30 @@ Result<Facts> read_facts(Session& session, const Target& target, const Hello& he
     if (bytes.error().code != Errc::not_found && bytes.error().code != Errc::io) broken = bytes.error();
     return std::nullopt;
   };
-  auto machine = read_machine(target.name, hello.page_size, read);
-  const auto meminfo = read("/proc/meminfo");
-  const auto cpuinfo = read("/proc/cpuinfo");
+  auto facts = facts_from(target, hello.page_size, read);
   if (broken) return tl::unexpected(*broken);
-  if (!machine) return tl::unexpected(machine.error());
-  const auto pages = model::ram_pages_from_meminfo(meminfo ? as_text(*meminfo) : "", machine->page_size);
-  if (!pages) return fail(Errc::corrupt, "read /proc/meminfo in the guest", "there is no MemTotal line");
-  return Facts{std::move(*machine), *pages, cpuinfo && as_text(*cpuinfo).find(" la57") != std::string_view::npos};
+  return facts;
+}
+
+Result<Facts> read_own_facts(const Target& target) {
+  auto read = [](const std::string& path) -> std::optional<Bytes> {
+    auto bytes = images::read_file(path);
+    return bytes ? std::optional(std::move(*bytes)) : std::nullopt;
+  };
+  return facts_from(target, static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)), read);
 }
 
 std::string save_facts(const Facts& facts) {
   return nlohmann::json{{"machine", nlohmann::json::parse(save_profile(facts.machine))},
                         {"ram_pages", facts.ram_pages},
                         {"la57", facts.la57}}
-      .dump();
+      .dump(1);
 }
 
 Result<Facts> load_facts(std::string_view text) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object() || !json.contains("machine"))
-    return fail(Errc::corrupt, "read kept facts of a guest", "they are no JSON object with a machine");
-  auto machine = load_profile(json["machine"].dump());
+  if (!json.is_object()) return fail(Errc::corrupt, "read facts of a machine", "they are no JSON object");
+  auto machine = load_profile(json.contains("machine") ? json["machine"].dump() : text);
   if (!machine) return tl::unexpected(machine.error());
   return Facts{std::move(*machine), json.value("ram_pages", std::uint64_t{0}), json.value("la57", false)};
 }

@@ -28,7 +28,12 @@ Result<Bytes> read_guest_file(Session& session, const std::string& path, std::ui
 Result<Bytes> read_guest_part(Session& session, const std::string& path, std::uint64_t offset, std::uint64_t size,
                               vm::Clock::time_point deadline, bool* eof = nullptr);
 
-/// JSON of facts, for keeping them beside a snapshot; reading back gives equal facts.
+/// The facts of the machine that this program runs on. Errors: as read_machine; permission where /proc/iomem hides its
+/// addresses.
+Result<Facts> read_own_facts(const Target& target);
+
+/// JSON of facts, for keeping them beside a snapshot or as a machine's profile; reading back gives equal facts. A
+/// profile of the loader's own (save_profile) is read too: it does not tell how much RAM the kernel counts.
 std::string save_facts(const Facts& facts);
 Result<Facts> load_facts(std::string_view json);
 

@@ -40,6 +40,19 @@ model::State state_of(const wire::Message& answer) {
   return state;
 }
 
+model::Situation situation_of(const Facts& facts, std::string_view release,
+                              const std::map<std::string, std::string>& config) {
+  model::Situation now{.arch = facts.machine.arch, .page_size = facts.machine.page_size};
+  std::tie(now.major, now.minor) = version_of(release);
+  now.config = without_prefix(config);
+  now.la57 = facts.la57;
+  now.ram_pages = facts.ram_pages;
+  for (const auto& range : facts.machine.memory.named("Crash kernel")) {
+    if (!now.crash_reservation || range.size() > now.crash_reservation->size()) now.crash_reservation = range;
+  }
+  return now;
+}
+
 // Read anew after every switch and every write: both may change what the kernel shows of its memory.
 Result<const Facts*> CaseRunner::facts() {
   if (!facts_) {
@@ -55,16 +68,9 @@ Result<model::Situation> CaseRunner::situation() {
   if (!found) return tl::unexpected(found.error());
   auto answer = ask(wire::Message{.op = "state"});
   if (!answer) return tl::unexpected(answer.error());
-  model::Situation now{.arch = facts_->machine.arch, .page_size = facts_->machine.page_size};
-  std::tie(now.major, now.minor) = version_of(hello_.release);
   const bool first = hello_.generation == 0;
   const images::Kernel& kernel = !first && running_ && running_->kernel == "next" ? *stage_.next : *stage_.self;
-  now.config = without_prefix(kernel.config);
-  now.la57 = facts_->la57;
-  now.ram_pages = facts_->ram_pages;
-  for (const auto& range : facts_->machine.memory.named("Crash kernel")) {
-    if (!now.crash_reservation || range.size() > now.crash_reservation->size()) now.crash_reservation = range;
-  }
+  model::Situation now = situation_of(*facts_, hello_.release, kernel.config);
   now.state = state_of(*answer);
   now.lock_held = lock_held_;
   return now;

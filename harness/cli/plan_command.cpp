@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kexlab plan: what kexec_load would be given, for an image and a machine, without making the call.
 #include <fmt/format.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 
 #include "harness/cli/command.h"
 #include "harness/cli/workdir.h"
+#include "harness/engine/places.h"
 #include "harness/images/file.h"
 #include "harness/images/images.h"
 #include "harness/model/explain.h"
@@ -69,9 +71,12 @@ Result<engine::Facts> emulated_machine(const PlanFlags& flags, const Image& imag
 Result<engine::Facts> machine_of(const PlanFlags& flags, const Image& image) {
   if (flags.profile.empty()) return emulated_machine(flags, image);
   if (flags.profile == "here") {
-    auto target = named_target(image.arch);
-    if (!target) return tl::unexpected(target.error());
-    return engine::read_own_facts(**target);
+    utsname own{};
+    uname(&own);
+    for (const Target& target : all_targets()) {
+      if (target.kvm_host == own.machine) return engine::read_own_facts(target);
+    }
+    return fail(Errc::unsupported, "read this machine", std::string("no target is native to ") + own.machine);
   }
   auto profile = images::read_file(flags.profile);
   if (!profile) return tl::unexpected(profile.error());
@@ -85,20 +90,70 @@ Result<std::map<std::string, std::string>> config_of(const PlanFlags& flags) {
   return images::parse_config(*text);
 }
 
-/// What the contract says of the plan's call, on this machine, in the state that is assumed.
-Result<std::string> explanation(const PlanFlags& flags, const engine::Facts& facts, const Plan& plan) {
-  auto config = config_of(flags);
-  if (!config) return tl::unexpected(config.error());
-  model::Situation now = engine::situation_of(facts, facts.machine.release, *config);
-  scenario::Credentials as;
-  for (const auto& assumption : assumptions) {
-    const auto& words = flags.assume;
-    if (std::find(words.begin(), words.end(), assumption.word) != words.end()) assumption.apply(now, as);
+/// What is shown, and whether the machine's kernel would take every call of it.
+struct Shown {
+  std::string text;
+  bool accepted = true;
+};
+
+/// What the contract says of calls, one after the other, on this machine, from the state that is assumed.
+class Explainer {
+ public:
+  static Result<Explainer> make(const PlanFlags& flags, const engine::Facts& facts) {
+    auto config = config_of(flags);
+    if (!config) return tl::unexpected(config.error());
+    Explainer out;
+    out.now_ = engine::situation_of(facts, facts.machine.release, *config);
+    for (const auto& assumption : assumptions) {
+      const auto& words = flags.assume;
+      if (std::find(words.begin(), words.end(), assumption.word) != words.end()) assumption.apply(out.now_, out.as_);
+    }
+    return out;
   }
-  return model::explain(now, plan, as, false);
+  void explain(const Plan& plan, const scenario::Credentials& as, bool compat, Shown& shown) {
+    const auto& caller = as_.any() ? as_ : as;
+    shown.text += model::explain(now_, plan, caller, compat);
+    const auto predicted = model::predict(now_, plan, caller, compat);
+    shown.accepted &= predicted.value == 0 && predicted.error == 0;
+    now_.state = predicted.after;
+  }
+
+ private:
+  model::Situation now_;
+  scenario::Credentials as_;
+};
+
+/// The loads that scenarios write down, instead of the plan of an image.
+Result<Shown> explain_scenarios(const PlanFlags& flags) {
+  if (flags.profile.empty()) {
+    return fail(Errc::invalid_argument, "explain the loads of " + flags.image, "no machine is given",
+                "add --machine with a profile (--save-machine writes one), or --machine here");
+  }
+  auto cases = choose_cases({flags.image});
+  if (!cases) return tl::unexpected(cases.error());
+  auto profile = machine_of(flags, Image{});
+  if (!profile) return tl::unexpected(profile.error());
+  auto target = named_target(profile->machine.arch);
+  if (!target) return tl::unexpected(target.error());
+  Shown shown;
+  for (const auto& what : *cases) {
+    auto explainer = Explainer::make(flags, *profile);
+    if (!explainer) return tl::unexpected(explainer.error());
+    for (const auto& step : what.steps) {
+      const auto* load = std::get_if<scenario::LoadStep>(&step.action);
+      if (load == nullptr || !load->kernel.empty() || load->random) continue;
+      auto plan = engine::written_plan(*load, *profile, **target);
+      if (!plan) return tl::unexpected(plan.error());
+      shown.text += fmt::format("{} at {}:{}\n{}\n", what.id, step.where.file, step.where.line, plan->str());
+      explainer->explain(*plan, load->as, load->compat, shown);
+      shown.text += "\n";
+    }
+  }
+  return shown;
 }
 
-Result<std::string> plan_text(const PlanFlags& flags) {
+Result<Shown> show_plan(const PlanFlags& flags) {
+  if (flags.explain && flags.image.ends_with(".yaml")) return explain_scenarios(flags);
   auto image = read_image(flags.image);
   if (!image) return tl::unexpected(image.error());
   auto facts = machine_of(flags, *image);
@@ -119,18 +174,21 @@ Result<std::string> plan_text(const PlanFlags& flags) {
   }
   auto plan = plan_kernel(request);
   if (!plan) return tl::unexpected(plan.error());
-  const std::string shown = image->str() + "\n" + plan->str();
+  Shown shown{.text = image->str() + "\n" + plan->str() + "\n"};
   if (!flags.explain) return shown;
-  auto why = explanation(flags, *facts, *plan);
-  if (!why) return why;
-  return shown + "\n" + *why;
+  auto explainer = Explainer::make(flags, *facts);
+  if (!explainer) return tl::unexpected(explainer.error());
+  explainer->explain(*plan, {}, false, shown);
+  return shown;
 }
 
 }  // namespace
 
 Action add_plan(CLI::App& app) {
   auto flags = std::make_shared<PlanFlags>();
-  app.add_option("image", flags->image, "Kernel image")->required()->check(CLI::ExistingFile);
+  app.add_option("image", flags->image, "Kernel image, or with --explain a scenario file")
+      ->required()
+      ->check(CLI::ExistingFile);
   app.add_option("--machine", flags->profile,
                  "Saved machine profile (JSON), or `here` for the machine that this runs on (as root); default: the "
                  "machine that guests of the image's target get");
@@ -139,8 +197,10 @@ Action add_plan(CLI::App& app) {
   app.add_option("--initrd", flags->initrd, "Initrd")->check(CLI::ExistingFile);
   app.add_option("--cmdline", flags->cmdline, "Command line");
   app.add_flag("--crash", flags->crash, "Plan a crash kernel (KEXEC_ON_CRASH)");
-  app.add_flag("--explain", flags->explain,
-               "Say whether the machine's kernel would take this call, and by which rule not");
+  app.add_flag(
+      "--explain", flags->explain,
+      "Say whether the machine's kernel would take this call, and by which rule not (then the exit code is 1); "
+      "instead of an image, a scenario file whose loads are explained");
   app.add_option("--config", flags->config, "With --explain: the configuration of the machine's kernel")
       ->check(CLI::ExistingFile);
   std::vector<std::string> words;
@@ -151,10 +211,10 @@ Action add_plan(CLI::App& app) {
   }
   app.add_option("--assume", flags->assume, meanings)->check(CLI::IsMember(words))->delimiter(',');
   return [flags] {
-    auto text = plan_text(*flags);
-    if (!text) return tell(text.error());
-    fmt::print("{}\n", *text);
-    return static_cast<int>(all_good);
+    auto shown = show_plan(*flags);
+    if (!shown) return tell(shown.error());
+    fmt::print("{}", shown->text);
+    return static_cast<int>(shown->accepted ? all_good : kernel_failed);
   };
 }
 

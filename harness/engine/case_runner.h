@@ -80,10 +80,7 @@ class CaseRunner {
   Result<Plan> plan_of(const scenario::LoadStep& load);
   Result<Plan> plan_kernel_load(const scenario::LoadStep& load);
   Result<Plan> plan_segments(const scenario::LoadStep& load);
-  [[nodiscard]] Result<std::uint64_t> first_place(bool crash) const;
-  Status add_segments(const scenario::LoadStep& load, Plan& plan);
   Status add_witness(Plan& plan);
-  std::optional<std::uint64_t> lookup(std::string_view base) const;
   Result<std::uint64_t> value_of(const scenario::Expression& expression) const;
 
   // what the running kernel is (situation.cpp)
@@ -129,7 +126,6 @@ class CaseRunner {
   std::optional<Loaded> normal_, crash_;
   std::optional<Loaded> running_;    ///< what the kernel that runs now was started from
   std::optional<Loaded> candidate_;  ///< what the last plan_of made
-  std::optional<Range> previous_;    ///< the segment laid last, for "previous end"
   Bytes marker_;                     ///< known memory of the first kernel: see the agent's `marker`
   std::vector<std::uint64_t> marker_pages_;
   Machine crashed_machine_;  ///< facts of the kernel that crashed, for /proc/vmcore

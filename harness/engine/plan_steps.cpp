@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "harness/engine/case_runner.h"
+#include "harness/engine/places.h"
 #include "harness/witness/image.h"
 #include "kexlab/fast_digest.h"
 
@@ -16,14 +17,6 @@ constexpr std::uint64_t ballast_of_second_kernel = std::uint64_t{2} << 20;
 constexpr std::uint64_t ballast_of_crash_kernel = std::uint64_t{256} << 10;
 
 std::uint64_t up(std::uint64_t value, std::uint64_t page) { return (value + page - 1) & ~(page - 1); }
-
-Range largest(const RangeSet& set) {
-  Range best;
-  for (const auto& range : set.ranges()) {
-    if (range.size() > best.size()) best = range;
-  }
-  return best;
-}
 
 Bytes pattern_of(const Segment& segment) {
   Bytes bytes(segment.bufsz);
@@ -43,10 +36,7 @@ Result<Plan> CaseRunner::plan_of(const scenario::LoadStep& load) {
   candidate_ = Loaded{};
   auto plan = load.kernel.empty() ? plan_segments(load) : plan_kernel_load(load);
   if (!plan) return plan;
-  plan->flags |= load.extra_flags | (load.crash ? kexec::on_crash : 0);
-  if (load.arch) plan->flags = (plan->flags & ~kexec::arch_mask) | *load.arch;
-  plan->nr_segments = load.nr_segments;
-  plan->array = load.array;
+  set_arguments(load, *plan);
   candidate_->plan = *plan;
   candidate_->kernel = load.kernel;
   return plan;
@@ -86,75 +76,8 @@ Result<Plan> CaseRunner::plan_kernel_load(const scenario::LoadStep& load) {
   return kexlab::plan_kernel(request);
 }
 
-std::optional<std::uint64_t> CaseRunner::lookup(std::string_view base) const {
-  const Arch* arch = find_arch(facts_->machine.arch);
-  const RangeSet usable = arch != nullptr ? arch->usable(facts_->machine, false) : facts_->machine.memory.ram();
-  const Range ram = largest(usable);
-  auto first = [&](std::string_view name) -> std::optional<Range> {
-    const auto found = facts_->machine.memory.named(name);
-    if (found.empty()) return std::nullopt;
-    return *std::max_element(found.begin(), found.end(), [](auto& a, auto& b) { return a.size() < b.size(); });
-  };
-  auto edge = [](const std::optional<Range>& range, bool end) -> std::optional<std::uint64_t> {
-    if (!range) return std::nullopt;
-    return end ? range->end : range->start;
-  };
-  const auto page = facts_->machine.page_size;
-  if (base == "page") return page;
-  // Rounded inwards, so that "ram" and "ram end" are page boundaries on every target.
-  if (base == "ram") return up(ram.start, page);
-  if (base == "ram end") return ram.end & ~(page - 1);
-  if (base == "ram size") return facts_->ram_pages * page;
-  if (base == "previous start") return edge(previous_, false);
-  if (base == "previous end") return edge(previous_, true);
-  if (base == "crash start") return edge(first("Crash kernel"), false);
-  if (base == "crash end") return edge(first("Crash kernel"), true);
-  if (base == "kernel start") return edge(first("Kernel code"), false);
-  if (base == "kernel end") return edge(first("Kernel code"), true);
-  if (base == "high") {
-    const auto hole = usable.find(std::uint64_t{16} << 20, page, Range{0, UINT64_MAX}, RangeSet::Prefer::high);
-    return edge(hole, false);
-  }
-  if (base == "witness") return stage_.target->witness_address;
-  return std::nullopt;
-}
-
 Result<std::uint64_t> CaseRunner::value_of(const scenario::Expression& expression) const {
-  return scenario::evaluate(expression, [this](std::string_view base) { return lookup(base); });
-}
-
-Result<std::uint64_t> CaseRunner::first_place(bool crash) const {
-  const char* base = crash ? "crash start" : "ram";
-  if (auto value = lookup(base)) return *value;
-  return fail(Errc::not_found, "place the first segment", fmt::format("this machine has no '{}'", base),
-              "give the segment an address with `at`");
-}
-
-Status CaseRunner::add_segments(const scenario::LoadStep& load, Plan& plan) {
-  previous_.reset();
-  for (std::size_t i = 0; i < load.segments.size(); ++i) {
-    const auto& spec = load.segments[i];
-    auto memsz = value_of(spec.size);
-    auto bufsz = spec.data ? value_of(*spec.data) : memsz;
-    auto at = spec.at     ? value_of(*spec.at)
-              : previous_ ? Result<std::uint64_t>(previous_->end)
-                          : first_place(load.crash);
-    for (auto* value : {&memsz, &bufsz, &at}) {
-      if (!*value) return tl::unexpected(value->error());
-    }
-    Segment segment{.name = spec.name.empty() ? fmt::format("segment {}", i + 1) : spec.name};
-    segment.mem = *at;
-    segment.memsz = *memsz;
-    segment.bufsz = *bufsz;
-    segment.buf = spec.buf;
-    // A buffer that the kernel never gets to read (a size beyond reason) needs no bytes behind it.
-    constexpr std::uint64_t most = std::uint64_t{1} << 30;
-    segment.pieces = {Piece::of_pattern(spec.pattern != 0 ? spec.pattern : static_cast<std::uint32_t>(i + 1),
-                                        std::min(*bufsz, most))};
-    previous_ = Range{*at, *at + *memsz};  // may wrap on purpose; only its edges are used
-    plan.segments.push_back(std::move(segment));
-  }
-  return {};
+  return Places(*facts_, *stage_.target).value(expression);
 }
 
 Status CaseRunner::add_witness(Plan& plan) {
@@ -191,28 +114,22 @@ Status CaseRunner::add_witness(Plan& plan) {
 }
 
 Result<Plan> CaseRunner::plan_segments(const scenario::LoadStep& load) {
-  const Arch* arch = find_arch(stage_.target->name);
-  if (arch == nullptr) return fail(Errc::unsupported, "plan segments", "no boot protocol for " + stage_.target->name);
-  Plan plan{.arch = stage_.target->name, .flags = arch->kexec_arch | (load.crash ? kexec::on_crash : 0)};
+  auto plan = written_plan(load, *facts_, *stage_.target);
+  if (!plan) return plan;
   if (load.random) {
-    plan.segments = random::make_layout(
-        random_world({.page_size = facts_->machine.page_size, .ram_pages = facts_->ram_pages}), seed_of(*load.random));
-  } else if (auto status = add_segments(load, plan); !status) {
-    return tl::unexpected(status.error());
+    plan->segments =
+        random::make_layout(random_world(situation_of(*facts_, hello_.release, {})), seed_of(*load.random));
+    if (!load.entry && !plan->segments.empty()) plan->entry = plan->segments.front().mem;
   }
-  if (!plan.segments.empty()) plan.entry = plan.segments.front().mem;
+  const std::uint64_t entry = plan->entry;
   if (load.witness) {
     if (stage_.witness.empty())
       return fail(Errc::unsupported, "land on the witness", "there is no witness for " + stage_.target->name);
-    if (auto status = add_witness(plan); !status) return tl::unexpected(status.error());
+    if (auto status = add_witness(*plan); !status) return tl::unexpected(status.error());
   }
+  if (load.entry) plan->entry = entry;
   if (std::find(load.order.begin(), load.order.end(), "reverse") != load.order.end()) {
-    std::reverse(plan.segments.begin(), plan.segments.end());
-  }
-  if (load.entry) {
-    auto entry = value_of(*load.entry);
-    if (!entry) return tl::unexpected(entry.error());
-    plan.entry = *entry;
+    std::reverse(plan->segments.begin(), plan->segments.end());
   }
   return plan;
 }

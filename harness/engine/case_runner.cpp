@@ -69,6 +69,7 @@ CaseRunner::Clock::time_point CaseRunner::soon() const {
 
 CaseResult CaseRunner::run() {
   result_.outcome = Outcome::passed;
+  session_.console().forget_complaint();  // what the boot said is not this case's
   for (const auto& what : case_.steps) {
     StepRecord record;
     const auto begun = Clock::now();
@@ -85,8 +86,23 @@ CaseResult CaseRunner::run() {
     result_.console_tail = session_.console().str();
     break;
   }
+  judge_complaint();
   result_.seconds = elapsed();
   return std::move(result_);
+}
+
+// A kernel that does what it should and says that it broke something on the way is broken.
+void CaseRunner::judge_complaint() {
+  const std::string& complaint = session_.console().complaint();
+  if (complaint.empty()) return;
+  if (result_.outcome == Outcome::passed) {
+    result_.outcome = Outcome::failed;
+    result_.reason = "every step gave what it should, but the kernel complained: \"" + complaint + "\"";
+    result_.where = fmt::format("{}:{}", case_.where.file, case_.where.line);
+    result_.console_tail = session_.console().str();
+  } else {
+    result_.reason += "; the kernel complained: \"" + complaint + "\"";
+  }
 }
 
 Verdict CaseRunner::step(const scenario::Step& what, StepRecord& record) {

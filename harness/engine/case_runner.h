@@ -99,6 +99,7 @@ class CaseRunner {
   Verdict judge_death(const random::Episode& episode, const Error& death, model::Situation now);
 
   // judging
+  void judge_complaint();
   Verdict judge_call(const scenario::Expectation& expect, const wire::Message& answer,
                      const std::optional<model::Prediction>& predicted, StepRecord& record);
   void note_loaded(const Plan& plan, bool crash);

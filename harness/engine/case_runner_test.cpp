@@ -468,6 +468,19 @@ TEST_F(CaseRunnerTest, a_program_counter_up_high_is_a_kernels_own) {
   EXPECT_THAT(result.reason, HasSubstr("kernel's virtual address space"));
 }
 
+TEST_F(CaseRunnerTest, a_kernel_that_complains_has_failed_though_every_step_passed) {
+  Agent agent = lab_->agent();
+  agent.instead = [](Agent& self_, const Message& request, FakeWire& wire) {
+    if (request.op == "load") wire.console("[ 9.0] WARNING: CPU: 0 PID: 1 at kernel/kexec_core.c:900\n");
+    (void)self_;
+    return false;
+  };
+  const auto result = play(self, agent);
+  EXPECT_EQ(result.outcome, Outcome::failed);
+  EXPECT_THAT(result.reason, AllOf(HasSubstr("every step"), HasSubstr("kexec_core.c:900")));
+  EXPECT_FALSE(result.console_tail.empty());
+}
+
 TEST_F(CaseRunnerTest, measures_the_load_and_the_switch) {
   const auto result = play(self, lab_->agent());
   EXPECT_EQ(result.figures.at("load_ns"), 250000);

@@ -4,7 +4,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 namespace kexlab::engine {
+namespace {
+
+// What a kernel prints when it finds a defect of its own and goes on, or before it dies. Source: kernel/panic.c
+// (__warn), lib/bug.c, arch/*/mm/fault.c, kernel/locking/lockdep.c, mm/kasan/report.c, lib/ubsan.c, lib/refcount.c.
+// A panic is no part of it: a crash on purpose is one.
+constexpr std::array<std::string_view, 8> complaints{"WARNING: ",        "BUG: ",   "kernel BUG at ", "Oops",
+                                                     "Internal error: ", "UBSAN: ", "Bad page state", "refcount_t: "};
+
+}  // namespace
 
 std::string printable(std::string_view bytes) {
   std::string out;
@@ -36,6 +48,9 @@ void ConsoleTail::feed(std::string_view bytes) {
 void ConsoleTail::finish_line() {
   if (cut_) line_ += " …";
   cut_ = false;
+  const bool complains = std::any_of(complaints.begin(), complaints.end(),
+                                     [&](auto words) { return line_.find(words) != std::string::npos; });
+  if (complains && complaint_.empty()) complaint_ = printable(line_);
   if (line_.find_first_not_of("\r \t") != std::string::npos) {
     lines_.push_back(std::move(line_));
     if (lines_.size() > max_lines) lines_.pop_front();

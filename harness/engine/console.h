@@ -25,13 +25,17 @@ class ConsoleTail {
   [[nodiscard]] std::uint64_t bytes_seen() const { return seen_; }
   /// True once the guest has said `text` within one line since the last clear or mark; looked for in the kept lines.
   [[nodiscard]] bool said(std::string_view text) const;
+  /// The first line since the last clear in which a kernel says that something is wrong inside it (see console.cpp),
+  /// printable; empty where there is none.
+  [[nodiscard]] const std::string& complaint() const { return complaint_; }
+  void forget_complaint() { complaint_.clear(); }
 
  private:
   void finish_line();
   static constexpr std::size_t max_lines = 60;
   static constexpr std::size_t max_line = 300;
   std::deque<std::string> lines_;
-  std::string line_;
+  std::string line_, complaint_;
   bool cut_ = false;
   std::uint64_t seen_ = 0;
 };

@@ -97,5 +97,18 @@ TEST(Outcome, names_come_back) {
   EXPECT_EQ(outcome_from("fine"), std::nullopt);
 }
 
+TEST(ConsoleTail, KeepsTheFirstComplaintOfAKernelHoweverMuchFollows) {
+  ConsoleTail tail;
+  tail.feed("[ 1.0] all is well\n");
+  EXPECT_EQ(tail.complaint(), "");
+  tail.feed("[ 1.1] WARN");
+  tail.feed("ING: CPU: 0 PID: 1 at kernel/kexec_core.c:1\x1b\n[ 1.2] BUG: another\n");
+  for (int i = 0; i < 1000; ++i) tail.feed("noise\n");
+  EXPECT_EQ(tail.complaint(), "[ 1.1] WARNING: CPU: 0 PID: 1 at kernel/kexec_core.c:1\\x1b");
+  tail.forget_complaint();
+  tail.feed("Kernel panic - not syncing: sysrq triggered crash\n");
+  EXPECT_EQ(tail.complaint(), "") << "a crash on purpose";
+}
+
 }  // namespace
 }  // namespace kexlab::engine

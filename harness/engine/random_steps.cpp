@@ -77,6 +77,7 @@ random::World CaseRunner::random_world(const model::Situation& now) const {
   if (!text.empty()) world.kernel = text.front();
   const auto compat = now.config.find("COMPAT");
   world.compat = stage_.target->limit("compat") == nullptr && compat != now.config.end() && compat->second == "y";
+  world.empty_crash = stage_.target->limit("empty_crash_segment") == nullptr;
   return world;
 }
 

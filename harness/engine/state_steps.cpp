@@ -80,7 +80,7 @@ Verdict CaseRunner::on(const scenario::ReadStep& read, StepRecord& record) {
     record.expected = read.expect.text;
     return {Outcome::failed, fmt::format("reading {} worked, expected {}", read.path, read.expect.text), {}};
   }
-  if (read.equals && text != *read.equals) {
+  if (read.equals && text.substr(0, text.size() - (text.ends_with('\n') ? 1 : 0)) != *read.equals) {
     record.expected = "\"" + *read.equals + "\"";
     return {
         Outcome::failed, fmt::format("{} holds \"{}\", expected \"{}\"", read.path, shorten(text), *read.equals), {}};

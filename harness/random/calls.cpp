@@ -230,8 +230,10 @@ void keep_to_what_is_known(Maker& make) {
   if (fills_memory && plan.count() > plan.segments.size() && plan.count() <= kexec::segment_max) {
     plan.nr_segments.reset();
   }
+  const bool crash = (plan.flags & kexec::on_crash) != 0;
   std::uint32_t seed = 1;
   for (Segment& segment : plan.segments) {
+    if (crash && !make.world.empty_crash && segment.memsz == 0) segment.memsz = make.page();
     if (fills_memory && segment.mem == 0 && segment.memsz == 0) segment.mem = make.page();
     leave_memory(make, segment);
     name_and_fill(segment, seed++);

@@ -33,6 +33,7 @@ struct World {
   RangeSet usable;               ///< RAM that a payload may be placed at
   std::optional<Range> kernel;   ///< the running kernel's text
   bool compat = false;           ///< 32-bit calls can be made too
+  bool empty_crash = true;       ///< crash images may have segments of no length
 };
 
 /// Calls in one episode, the two that empty the slots included.

@@ -90,6 +90,17 @@ TEST(Episodes, LeaveOutWhatFillsTheMemoryOfNewerKernels) {
   }
 }
 
+TEST(Episodes, LeaveOutEmptyCrashSegmentsWhereTheyAreALimitation) {
+  World on = world();
+  on.empty_crash = false;
+  for (std::uint64_t number = 0; number < 300; ++number) {
+    for (const Attempt& call : make_episode(on, 1, number)) {
+      if ((call.plan.flags & kexec::on_crash) == 0) continue;
+      for (const Segment& segment : call.plan.segments) EXPECT_NE(segment.memsz, 0u);
+    }
+  }
+}
+
 TEST(Episodes, AskForNoMoreContentsThanAGuestMakesInAMoment) {
   for (std::uint64_t number = 0; number < 300; ++number) {
     for (const Attempt& call : make_episode(world(), 1, number)) {

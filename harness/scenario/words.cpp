@@ -59,8 +59,8 @@ const std::vector<std::string>& capability_names() {
 }
 
 const std::vector<std::string>& feature_names() {
-  static const std::vector<std::string> names{"kernel", "witness", "crash",    "jump",
-                                              "compat", "hold",    "snapshot", "icount"};
+  static const std::vector<std::string> names{
+      "kernel", "witness", "crash", "jump", "compat", "hold", "snapshot", "icount", "empty_crash_segment"};
   return names;
 }
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "harness/model/checks.h"
+
 namespace kexlab::model {
 namespace {
 
@@ -58,21 +60,12 @@ std::uint64_t Call::end(const CallSegment& segment) const {
   return constants->bits == 32 ? end & max_32 : end;
 }
 
-bool Call::since(unsigned major, unsigned minor) const {
-  return situation->major > major || (situation->major == major && situation->minor >= minor);
-}
+bool Call::since(unsigned major, unsigned minor) const { return model::since(*situation, major, minor); }
 
-bool Call::config(std::string_view option, bool unknown) const {
-  if (situation->config.empty()) return unknown;
-  auto found = situation->config.find(std::string(option));
-  return found != situation->config.end() && (found->second == "y" || found->second == "m");
-}
+bool Call::config(std::string_view option, bool unknown) const { return has_option(*situation, option, unknown); }
 
-bool Call::crash() const {
-  if ((flags & kexec::on_crash) == 0) return false;
-  // Since 6.9 the crash slot is compiled only with CRASH_DUMP; without it the flag is allowed and means nothing.
-  return !since(6, 9) || config("CRASH_DUMP", true);
-}
+// Without a crash slot the flag is allowed and means nothing.
+bool Call::crash() const { return (flags & kexec::on_crash) != 0 && has_crash_slot(*situation); }
 
 std::uint64_t Call::crash_first() const {
   return situation->crash_reservation ? situation->crash_reservation->start : 0;

@@ -7,53 +7,19 @@
 #include <charconv>
 
 #include "harness/model/call.h"
+#include "harness/model/checks.h"
 
 namespace kexlab::model {
 namespace {
 
-// Errnos in the generic numbering. Source: include/uapi/asm-generic/errno-base.h, errno.h.
-constexpr int eperm = 1, enomem = 12, efault = 14, ebusy = 16, einval = 22, enosys = 38, eaddrnotavail = 99;
-
-struct Answer {
-  long value = -1;
-  int error = 0;
-};
-using Decision = std::optional<Answer>;
-
-Decision refuse_if(bool broken, int error) { return broken ? Decision(Answer{-1, error}) : std::nullopt; }
-
-/// True where copying at least a byte from such a pointer faults. A guarded one blocks, then reads.
-bool faults(Pointer pointer) {
-  switch (pointer) {
-    case Pointer::valid:
-    case Pointer::read_only:
-    case Pointer::guarded:
-      return false;
-    case Pointer::null:
-    case Pointer::unmapped:
-    case Pointer::half:
-    case Pointer::kernel:
-    case Pointer::no_access:
-      return true;
-  }
-  return true;
-}
-
 Decision check_configured(const Call& call) { return refuse_if(!call.config("KEXEC", true), enosys); }
 
-Decision check_capability(const Call& call) {
-  const auto& drop = call.as->drop;
-  const bool dropped = std::find(drop.begin(), drop.end(), "sys_boot") != drop.end();
-  // Capabilities held in a user namespace of one's own do not count; a uid other than 0 has none.
-  return refuse_if(dropped || call.as->user_namespace || call.as->uid.value_or(0) != 0, eperm);
-}
+Decision check_capability(const Call& call) { return refuse_if(lacks_capability(*call.as), eperm); }
 
 Decision check_load_disabled(const Call& call) { return refuse_if(call.situation->state.load_disabled, eperm); }
 
 Decision check_load_limit(const Call& call) {
-  const bool crash = (call.flags & kexec::on_crash) != 0;
-  const auto limit = crash ? call.situation->state.load_limit_panic : call.situation->state.load_limit_reboot;
-  return refuse_if(call.since(6, 3) && limit == 0, eperm);
+  return refuse_if(limit_used_up(*call.situation, (call.flags & kexec::on_crash) != 0), eperm);
 }
 
 Decision check_lockdown(const Call& call) { return refuse_if(call.situation->lockdown, eperm); }
@@ -294,13 +260,11 @@ constexpr Row table[] = {
     {{"accepted", "a call that breaks no rule loads the image", "kernel/kexec.c: do_kexec_load", ""}, accept, true},
 };
 
-/// Every call that passes the limit takes one from it, whatever becomes of it. Source: kernel/kexec_core.c,
-/// kexec_load_permitted, kexec_limit_permitted (6.3).
+/// Every call that passes the limit takes one from it, whatever becomes of it.
 void spend(State& state, const Call& call, const Row& row) {
   const bool spent = row.check != check_configured && row.check != check_capability &&
                      row.check != check_load_disabled && row.check != check_load_limit;
-  auto& limit = (call.flags & kexec::on_crash) != 0 ? state.load_limit_panic : state.load_limit_reboot;
-  if (spent && call.since(6, 3) && limit && *limit > 0) --*limit;
+  if (spent) spend_limit(*call.situation, (call.flags & kexec::on_crash) != 0, state);
 }
 
 /// The state after the call: a crash image is gone as soon as its successor is looked at, a normal one stays until

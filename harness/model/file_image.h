@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What kexec_file_load(2) reads of a kernel image, by architecture. Internal to the model.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "harness/model/file_load.h"
+
+namespace kexlab::model {
+
+/// What the loader makes of an image that it has recognised. Bytes.
+struct ImageNeeds {
+  bool whole = true;         ///< the parts that its header names are there
+  std::uint64_t loaded = 0;  ///< copied from the file
+  std::uint64_t memory = 0;  ///< that it wants to run in, in one piece, before rounding to pages; 0: no such number
+  std::optional<std::uint64_t> longest_cmdline;  ///< with its byte 0; nothing: no limit
+};
+
+/// An image format of an architecture, as its loader in the kernel judges it.
+struct FileFormat {
+  std::string_view target;
+  int error;                ///< what the call gives for an image that is not recognised
+  std::string_view option;  ///< without which the loader cannot check signatures
+  bool (*recognises)(const File& kernel, const Situation& situation);
+  ImageNeeds (*needs)(const File& kernel);
+};
+
+/// The format of a target, or nullptr.
+const FileFormat* file_format(std::string_view target);
+
+}  // namespace kexlab::model

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract of kexec_file_load(2): (kernel, state, call) → outcome, with the rule that decides.
+//
+// x86_64 (bzImage) and arm64 (Image), kernels 6.1 to 7.x. Not known here, since nothing outside the kernel shows it:
+// - ENOMEM from the page allocator, and EADDRNOTAVAIL where RAM is too much in pieces for an image that is smaller than
+// it,
+// - EACCES and EPERM of security modules (IMA appraisal, LoadPin, SELinux, IPE),
+// - arm64's EINVAL for an Image whose page size or byte order the CPU lacks.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "harness/model/model.h"
+#include "kexlab/bytes.h"
+
+namespace kexlab::model {
+
+/// What the kernel finds where it looks for a signature in a kernel image.
+enum class Signature {
+  no_pe,    ///< the image is no PE file, which has no place for one
+  none,     ///< nothing
+  trusted,  ///< good, by a key of the running kernel's keyrings
+  unknown,  ///< good, by a key that they do not have
+  broken,   ///< by a key of theirs, but the image has changed since
+};
+
+/// A file as the call finds it behind a descriptor.
+struct File {
+  enum class Kind {
+    none,     ///< nothing can be read: no such descriptor, not open for reading, or O_PATH
+    regular,  ///< a regular file
+    other,    ///< a directory, a device, a pipe
+  };
+  Kind kind = Kind::none;
+  bool being_written = false;  ///< somebody has it open for writing, be it by this very descriptor
+  bool short_of_size = false;  ///< reading ends before the size that it tells, as files of sysfs do
+  std::uint64_t size = 0;      ///< bytes, st_size
+  Bytes head;                  ///< its first bytes: `head_bytes` of them, or all
+  Signature signature = Signature::none;
+
+  static constexpr std::size_t head_bytes = 4096;  ///< enough for every header that the model looks at
+};
+
+/// The arguments of a call.
+struct FileCall {
+  File kernel, initrd;
+  std::uint64_t cmdline_size = 0;  ///< cmdline_len: with the byte 0 at the end
+  Pointer cmdline = Pointer::valid;
+  bool terminated = true;  ///< the last of cmdline_size bytes is 0
+  std::uint64_t flags = 0;
+
+  // Source: include/uapi/linux/kexec.h, KEXEC_FILE_*.
+  static constexpr std::uint64_t unload = 0x1, on_crash = 0x2, no_initramfs = 0x4;
+  static constexpr std::uint64_t debug = 0x8;       ///< since 6.8
+  static constexpr std::uint64_t no_cma = 0x10;     ///< since 6.17
+  static constexpr std::uint64_t force_dtb = 0x20;  ///< since 6.18
+};
+
+/// Never fails; for an architecture whose image format is not known here, the rules that all share decide.
+Prediction predict(const Situation& situation, const FileCall& call, const scenario::Credentials& as);
+/// All rules of kexec_file_load(2) in the order in which the kernel applies them. Their names begin with "file_".
+std::vector<const Rule*> file_rules();
+
+/// What the headers alone tell of an image's signature: no_pe, none, or unknown where there is one.
+/// Source: crypto/asymmetric_keys/verify_pefile.c.
+Signature unverified_signature(ByteView head);
+
+}  // namespace kexlab::model

@@ -37,6 +37,7 @@ struct Operation {
 // Each file of operations gives its table.
 std::span<const Operation> file_operations();
 std::span<const Operation> call_operations();
+std::span<const Operation> file_load_operations();
 std::span<const Operation> system_operations();
 
 /// The answer to `hello`, and the message that starts a conversation.

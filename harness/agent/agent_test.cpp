@@ -229,7 +229,7 @@ TEST(Agent, MarksWhatChangesTheMachine) {
   const std::vector<std::string_view> dangerous = {"load",  "unload", "file_load", "reboot", "poweroff",
                                                    "crash", "hold",   "release",   "marker"};
   std::vector<std::string_view> marked;
-  for (const auto table : {file_operations(), call_operations(), system_operations()}) {
+  for (const auto table : {file_operations(), call_operations(), file_load_operations(), system_operations()}) {
     for (const auto& operation : table) {
       if (operation.guest_only) marked.push_back(operation.name);
     }

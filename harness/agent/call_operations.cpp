@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operations that make the calls under test: load, unload, file_load, reboot, poweroff, hold, release; and state.
-#include <fcntl.h>
+// Operations that make the calls under test: load, unload, reboot, poweroff, hold, release; and state.
 #include <linux/reboot.h>
 
 #include <cerrno>
@@ -63,32 +62,6 @@ void unload(Agent&, const Message& request, Message& answer) {
       *credentials, [&](Message& report) { set_result(report, raw_kexec_load(0, 0, nullptr, word(flags))); }, answer);
 }
 
-// A file that a call is to be given; -1 where the request names none.
-bool open_argument(const Message& request, std::string_view name, Fd& fd, Message& answer) {
-  if (!request.text(name)) return true;
-  const auto path = required_text(request, name, answer);
-  if (!path) return false;
-  fd = Fd(open(path->c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.open()) refuse(answer, "open " + *path + ": " + error_text(errno));
-  return fd.open();
-}
-
-void file_load(Agent&, const Message& request, Message& answer) {
-  const auto credentials = credentials_of(request, answer);
-  Fd kernel;
-  Fd initrd;
-  if (!credentials || !open_argument(request, "kernel", kernel, answer) ||
-      !open_argument(request, "initrd", initrd, answer)) {
-    return;
-  }
-  const std::string cmdline(request.text("cmdline").value_or(""));
-  const auto flags = word(request.number("flags").value_or(0));
-  const auto call = [&](Message& report) {
-    set_result(report, raw_kexec_file_load(kernel.get(), initrd.get(), cmdline.c_str(), cmdline.size() + 1, flags));
-  };
-  call_as(*credentials, call, answer);
-}
-
 // The last word of a kernel that is about to be left, with the time of leaving.
 void say_leaving(const Agent& agent) {
   Message leaving{.op = "leaving"};
@@ -131,8 +104,8 @@ void hold(Agent& agent, const Message& request, Message& answer) { agent.hold.st
 void release(Agent& agent, const Message&, Message& answer) { agent.hold.release(answer); }
 
 constexpr Operation operations[] = {
-    {"load", true, load},         {"unload", true, unload}, {"file_load", true, file_load}, {"reboot", true, reboot},
-    {"poweroff", true, poweroff}, {"state", false, state},  {"hold", true, hold},           {"release", true, release},
+    {"load", true, load},    {"unload", true, unload}, {"reboot", true, reboot},   {"poweroff", true, poweroff},
+    {"state", false, state}, {"hold", true, hold},     {"release", true, release},
 };
 
 }  // namespace

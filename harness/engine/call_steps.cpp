@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Steps that make one call and judge its answer: load, unload, file_load, reboot that returns, hold, release.
+// Steps that make one call and judge its answer: load, unload, reboot that returns, hold, release.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,19 +9,6 @@
 
 namespace kexlab::engine {
 namespace {
-
-void set_credentials(wire::Message& message, const scenario::Credentials& as) {
-  if (as.uid) message.set("uid", std::uint64_t{*as.uid});
-  std::string drop;
-  for (const auto& name : as.drop) drop += (drop.empty() ? "" : ",") + name;
-  if (!drop.empty()) message.set("drop", drop);
-  if (as.user_namespace) message.set("userns", std::uint64_t{1});
-  if (as.pid_namespace) message.set("pidns", std::uint64_t{1});
-}
-
-bool succeeded(const wire::Message& answer) {
-  return answer.number("errno").value_or(0) == 0 && answer.number("value").value_or(0) == 0;
-}
 
 std::string size_text(std::uint64_t bytes) {
   if (bytes >= std::uint64_t{1} << 20) return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
@@ -36,6 +23,19 @@ std::string describe_load(const scenario::LoadStep& load, const Plan& plan) {
 }
 
 }  // namespace
+
+void set_credentials(wire::Message& message, const scenario::Credentials& as) {
+  if (as.uid) message.set("uid", std::uint64_t{*as.uid});
+  std::string drop;
+  for (const auto& name : as.drop) drop += (drop.empty() ? "" : ",") + name;
+  if (!drop.empty()) message.set("drop", drop);
+  if (as.user_namespace) message.set("userns", std::uint64_t{1});
+  if (as.pid_namespace) message.set("pidns", std::uint64_t{1});
+}
+
+bool succeeded(const wire::Message& answer) {
+  return answer.number("errno").value_or(0) == 0 && answer.number("value").value_or(0) == 0;
+}
 
 wire::Message load_request(const Plan& plan, const scenario::Credentials& as, bool compat) {
   wire::Message request{.op = "load"};
@@ -80,57 +80,6 @@ Verdict CaseRunner::on(const scenario::UnloadStep& unload, StepRecord& record) {
   if (!answer) return from_error(answer.error());
   if (succeeded(*answer)) note_loaded(plan, unload.crash);
   return judge_call(unload.expect, *answer, predicted, record);
-}
-
-// The initrd of kexec_file_load(2) must be one file. The guest's base archive becomes it: the case's own archive is
-// appended, which the next restore takes back. So after this step a case cannot load by kexec_load with an initrd.
-Verdict CaseRunner::append_to_base(const NextInitrd& initrd) {
-  for (std::size_t i = 1; i < initrd.source.pieces.size(); ++i) {  // the first piece is the base itself
-    const Piece& piece = initrd.source.pieces[i];
-    Bytes bytes = piece.bytes;
-    if (piece.kind == Piece::Kind::pattern) {
-      bytes.resize(piece.size);
-      fill_pattern(piece.seed, piece.offset, bytes);
-    }
-    wire::Message request{.op = "write"};
-    request.set("path", base_in_guest).set("data", ByteView(bytes)).set("append", std::uint64_t{1});
-    auto answer = ask(std::move(request));
-    if (!answer) return from_error(answer.error());
-    if (const auto error = answer->number("errno").value_or(0); error != 0) {
-      return {Outcome::error, "the guest could not write its initrd: " + errno_name(static_cast<int>(error)), {}};
-    }
-  }
-  return {};
-}
-
-Verdict CaseRunner::on(const scenario::FileLoadStep& load, StepRecord& record) {
-  record.what = "kexec_file_load of kernel '" + load.kernel + "'";
-  constexpr std::uint64_t small_ballast = 64 << 10;  // it travels over the channel
-  dirty_ = true;
-  candidate_ = Loaded{.kernel = load.kernel};
-  candidate_->cmdline = command_line(load.cmdline);
-  wire::Message request{.op = "file_load"};
-  request.set("kernel", load.kernel == "self" ? self_in_guest : next_in_guest).set("cmdline", candidate_->cmdline);
-  request.set("flags", load.flags);
-  set_credentials(request, load.as);
-  if (load.initrd) {
-    auto initrd =
-        stage_.payload->next_initrd(nonce_, static_cast<unsigned>(hello_.generation) + 1, Cargo{}, small_ballast);
-    if (!initrd) return from_error(initrd.error());
-    if (auto verdict = append_to_base(*initrd); verdict.outcome != Outcome::passed) return verdict;
-    request.set("initrd", base_in_guest);
-    candidate_->initrd = std::move(*initrd);
-  }
-  auto answer = ask(std::move(request));
-  if (!answer) return from_error(answer.error());
-  // Flags of this call: include/uapi/linux/kexec.h, KEXEC_FILE_UNLOAD 1, KEXEC_FILE_ON_CRASH 2.
-  const bool unload = (load.flags & 1) != 0, crash = (load.flags & 2) != 0;
-  if (succeeded(*answer)) {
-    result_.figures["file_load_ns"] = static_cast<double>(answer->number("ns").value_or(0));
-    (crash ? crash_ : normal_) = unload ? std::nullopt : std::move(candidate_);
-  }
-  candidate_.reset();
-  return judge_call(load.expect, *answer, std::nullopt, record);
 }
 
 Verdict CaseRunner::on(const scenario::RebootStep& reboot, StepRecord& record) {

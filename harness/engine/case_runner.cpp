@@ -26,7 +26,7 @@ bool loads_a_kernel(const scenario::Step& step) {
 
 std::string kernel_of(const scenario::Step& step) {
   if (auto* load = std::get_if<scenario::LoadStep>(&step.action)) return load->kernel;
-  if (auto* load = std::get_if<scenario::FileLoadStep>(&step.action)) return load->kernel;
+  if (auto* load = std::get_if<scenario::FileLoadStep>(&step.action)) return load->kernel.from;
   return {};
 }
 

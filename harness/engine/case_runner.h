@@ -11,6 +11,7 @@
 #include "harness/engine/facts.h"
 #include "harness/engine/payload.h"
 #include "harness/engine/session.h"
+#include "harness/model/file_load.h"
 #include "harness/model/model.h"
 #include "harness/random/random.h"
 #include "harness/scenario/scenario.h"
@@ -83,6 +84,12 @@ class CaseRunner {
   Status add_witness(Plan& plan);
   Result<std::uint64_t> value_of(const scenario::Expression& expression) const;
 
+  // files (file_load_steps.cpp)
+  Verdict append_to_base(const NextInitrd& initrd);
+  Verdict give_own_initrd();
+  Result<model::File> give_file(const std::string& name, const scenario::FileSpec& file, wire::Message& request);
+  Result<model::FileCall> file_call(const scenario::FileLoadStep& load, wire::Message& request);
+
   // what the running kernel is (situation.cpp)
   Result<const Facts*> facts();
   Result<model::Situation> situation();
@@ -102,14 +109,14 @@ class CaseRunner {
   void judge_complaint();
   Verdict judge_call(const scenario::Expectation& expect, const wire::Message& answer,
                      const std::optional<model::Prediction>& predicted, StepRecord& record);
+  Verdict judge_state(const model::Prediction& predicted, StepRecord& record);
   void note_loaded(const Plan& plan, bool crash);
   Verdict from_error(const Error& error) const;
   Verdict silent(const Error& error, const Plan* plan, StepRecord& record);
   Verdict land_on_witness(const Loaded& loaded, StepRecord& record);
   Verdict land_on_kernel(const Plan& plan, StepRecord& record);
   void note_switch(const std::string& where, const std::optional<std::uint64_t>& counter);
-  Verdict append_to_base(const NextInitrd& initrd);
-  [[nodiscard]] std::string command_line(const std::string& more) const;
+  [[nodiscard]] std::string command_line(const std::string& more, bool crash) const;
   Verdict expect_power_off();
   std::string where_is_it(const Plan* plan);
   [[nodiscard]] Clock::time_point soon() const;
@@ -131,6 +138,7 @@ class CaseRunner {
   std::vector<std::uint64_t> marker_pages_;
   Machine crashed_machine_;  ///< facts of the kernel that crashed, for /proc/vmcore
   Hello crashed_hello_;
+  std::optional<NextInitrd> own_initrd_;  ///< what the guest's base archive has been made into
   bool lock_held_ = false;
   bool started_by_crash_ = false;  ///< the running kernel is a crash kernel
   bool dirty_ = false;
@@ -143,6 +151,10 @@ model::Situation situation_of(const Facts& facts, std::string_view release,
 model::State state_of(const wire::Message& answer);
 /// The request that makes a plan's call.
 wire::Message load_request(const Plan& plan, const scenario::Credentials& as, bool compat);
+/// Adds to a request who makes its call.
+void set_credentials(wire::Message& message, const scenario::Credentials& as);
+/// The call of an answer gave 0.
+bool succeeded(const wire::Message& answer);
 
 /// Steps that load again behind a switch need the kernels in the second kernel too.
 Cargo cargo_of(const scenario::Case& what);

@@ -43,11 +43,12 @@ Result<Plan> CaseRunner::plan_of(const scenario::LoadStep& load) {
 }
 
 /// The command line of a kernel that is started: the target's words, the channel, the case's nonce, and what is asked
-/// for.
-std::string CaseRunner::command_line(const std::string& more) const {
+/// for. A crash kernel runs on one CPU.
+std::string CaseRunner::command_line(const std::string& more, bool crash) const {
   std::string line = "console=" + stage_.target->console;
   for (const auto& word : stage_.target->cmdline) line += " " + word.value;
   line += " kexlab.channel=" + stage_.target->channel.device + " kexlab.nonce=" + nonce_;
+  if (crash) line += " nr_cpus=1";
   return more.empty() ? line : line + " " + more;
 }
 
@@ -58,8 +59,7 @@ Result<Plan> CaseRunner::plan_kernel_load(const scenario::LoadStep& load) {
   request.kernel_source = self ? self_in_guest : next_in_guest;
   request.crash = load.crash;
   request.digest = load.digest ? LoadRequest::Digest::fast : LoadRequest::Digest::none;
-  request.cmdline = command_line(std::string(load.crash ? "nr_cpus=1" : "") +
-                                 (load.crash && !load.cmdline.empty() ? " " : "") + load.cmdline);
+  request.cmdline = command_line(load.cmdline, load.crash);
   if (load.initrd) {
     auto initrd = stage_.payload->next_initrd(nonce_, static_cast<unsigned>(hello_.generation) + 1,
                                               load.crash ? Cargo{} : stage_.cargo,

@@ -132,10 +132,13 @@ Verdict CaseRunner::on(const scenario::CheckStep& check, StepRecord& record) {
   }
   if (check.cmdline && running_) {
     const std::string& want = running_->cmdline;
-    // A crash kernel may get elfcorehdr= behind what was asked for; nothing else may be there.
-    const bool whole = hello_.cmdline == want;
-    const bool with_core_header = started_by_crash_ && hello_.cmdline.starts_with(want + " elfcorehdr=") &&
-                                  hello_.cmdline.find(' ', want.size() + 1) == std::string::npos;
+    // A crash kernel may get elfcorehdr= behind what was asked for, or before it where the kernel loaded it from files
+    // (arch/x86/kernel/kexec-bzimage64.c, setup_cmdline). Nothing else may be there.
+    const std::string& line = hello_.cmdline;
+    const bool whole = line == want;
+    const bool behind = line.starts_with(want + " elfcorehdr=") && line.find(' ', want.size() + 1) == std::string::npos;
+    const bool before = line.starts_with("elfcorehdr=") && line.substr(line.find(' ') + 1) == want;
+    const bool with_core_header = started_by_crash_ && (behind || before);
     if (!whole && !with_core_header) {
       return bad(fmt::format("the command line did not arrive: \"{}\", sent \"{}\"", shorten(hello_.cmdline), want));
     }

@@ -124,6 +124,7 @@ Verdict CaseRunner::land_on_kernel(const Plan& plan, StepRecord& record) {
   }
   record.observed = fmt::format("{} up after {:.2f} s", printable(hello->release), result_.figures["switch_kernel_s"]);
   hello_ = std::move(*hello);
+  own_initrd_.reset();
   facts_.reset();
   return {};
 }

@@ -6,22 +6,6 @@
 
 namespace kexlab::model {
 
-bool faults(Pointer pointer) {
-  switch (pointer) {
-    case Pointer::valid:
-    case Pointer::read_only:
-    case Pointer::guarded:
-      return false;
-    case Pointer::null:
-    case Pointer::unmapped:
-    case Pointer::half:
-    case Pointer::kernel:
-    case Pointer::no_access:
-      return true;
-  }
-  return true;
-}
-
 bool since(const Situation& situation, unsigned major, unsigned minor) {
   return situation.major > major || (situation.major == major && situation.minor >= minor);
 }

@@ -23,9 +23,6 @@ using Decision = std::optional<Answer>;
 
 inline Decision refuse_if(bool broken, int error) { return broken ? Decision(Answer{-1, error}) : std::nullopt; }
 
-/// True where copying at least a byte from such a pointer faults. A guarded one blocks, then reads.
-bool faults(Pointer pointer);
-
 /// The kernel is that version or newer.
 bool since(const Situation& situation, unsigned major, unsigned minor);
 /// The config option is y or m; `unknown` where no config is known at all.

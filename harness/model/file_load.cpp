@@ -117,7 +117,7 @@ Decision check_cmdline_memory(const View& v) {
   return refuse_if(v.call->cmdline_size > v.situation->page_size << max_order, enomem);
 }
 Decision check_cmdline_pointer(const View& v) {
-  return refuse_if(v.call->cmdline_size != 0 && faults(v.call->cmdline), efault);
+  return refuse_if(v.call->cmdline_size != 0 && !v.call->readable, efault);
 }
 Decision check_cmdline_end(const View& v) {
   return refuse_if(v.call->cmdline_size != 0 && !v.call->terminated, einval);

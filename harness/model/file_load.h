@@ -46,7 +46,7 @@ struct File {
 struct FileCall {
   File kernel, initrd;
   std::uint64_t cmdline_size = 0;  ///< cmdline_len: with the byte 0 at the end
-  Pointer cmdline = Pointer::valid;
+  bool readable = true;            ///< all of cmdline_size bytes
   bool terminated = true;  ///< the last of cmdline_size bytes is 0
   std::uint64_t flags = 0;
 

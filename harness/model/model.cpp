@@ -8,9 +8,27 @@
 
 #include "harness/model/call.h"
 #include "harness/model/checks.h"
+#include "harness/model/file_load.h"
 
 namespace kexlab::model {
 namespace {
+
+/// True where copying at least a byte from such a pointer faults. A guarded one blocks, then reads.
+bool faults(Pointer pointer) {
+  switch (pointer) {
+    case Pointer::valid:
+    case Pointer::read_only:
+    case Pointer::guarded:
+      return false;
+    case Pointer::null:
+    case Pointer::unmapped:
+    case Pointer::half:
+    case Pointer::kernel:
+    case Pointer::no_access:
+      return true;
+  }
+  return true;
+}
 
 Decision check_configured(const Call& call) { return refuse_if(!call.config("KEXEC", true), enosys); }
 
@@ -304,8 +322,9 @@ std::vector<const Rule*> rules() {
 }
 
 const Rule* find_rule(std::string_view name) {
-  for (const Row& row : table) {
-    if (row.rule.name == name) return &row.rule;
+  for (const auto& all : {rules(), file_rules()}) {
+    const auto found = std::find_if(all.begin(), all.end(), [&](const Rule* rule) { return rule->name == name; });
+    if (found != all.end()) return *found;
   }
   return nullptr;
 }

@@ -61,9 +61,9 @@ struct Prediction {
 /// An unload is a plan with no segments. Where plan.nr_segments exceeds the segments, the further ones count as zeros.
 /// Never fails; for an architecture without rules of its own, the rules that all architectures share decide.
 Prediction predict(const Situation& situation, const Plan& plan, const scenario::Credentials& as, bool compat);
-/// All rules in the order in which the kernel applies them.
+/// All rules of kexec_load(2) in the order in which the kernel applies them.
 std::vector<const Rule*> rules();
-/// The named rule, or nullptr.
+/// The named rule, of kexec_load(2) or of kexec_file_load(2), or nullptr.
 const Rule* find_rule(std::string_view name);
 
 /// totalram_pages() from /proc/meminfo's text (MemTotal), nothing where it has no such line.

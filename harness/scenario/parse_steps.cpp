@@ -24,18 +24,6 @@ Result<UnloadStep> parse_unload(const yaml::Node& node) {
   return out;
 }
 
-Result<FileLoadStep> parse_file_load(const yaml::Node& node) {
-  FileLoadStep out;
-  MapReader row(node, "file_load", "file_load");
-  row.optional("kernel", out.kernel, yaml::word_of({"self", "next"}));
-  row.optional("initrd", out.initrd);
-  row.optional("cmdline", out.cmdline);
-  row.optional("flags", out.flags, read_file_load_flags);
-  row.optional("as", out.as, parse_credentials);
-  if (auto status = row.done(); !status) return tl::unexpected(status.error());
-  return out;
-}
-
 Result<StateStep> parse_state(const yaml::Node& node) {
   StateStep out;
   MapReader row(node, "state", "state");

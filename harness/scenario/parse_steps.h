@@ -11,6 +11,7 @@
 namespace kexlab::scenario {
 
 Result<LoadStep> parse_load(const yaml::Node& node);
+Result<FileLoadStep> parse_file_load(const yaml::Node& node);
 Result<Credentials> parse_credentials(const yaml::Node& node);
 
 /// Parses `steps:`, repeats unrolled; every step follows the course.

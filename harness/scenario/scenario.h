@@ -76,10 +76,25 @@ struct UnloadStep {
   Credentials as;
   Expectation expect;
 };
+/// A file that is handed to kexec_file_load, whole or broken on purpose.
+struct FileSpec {
+  std::string from;                ///< a word of file_words()
+  std::optional<Expression> size;  ///< cut to that size, or lengthened by zeros; default: as it is
+  struct Edit {
+    std::uint64_t at = 0;  ///< offset of the first byte
+    Bytes bytes;
+  };
+  std::vector<Edit> edits;
+  std::string open = "read";  ///< a word of open_words()
+  /// It has bytes of which a changed copy can be made.
+  [[nodiscard]] bool can_be_copied() const;
+};
 struct FileLoadStep {
-  std::string kernel = "self";
-  bool initrd = true;
-  std::string cmdline;
+  FileSpec kernel{.from = "self", .size = {}, .edits = {}};
+  FileSpec initrd{.from = "own", .size = {}, .edits = {}};
+  std::string cmdline;                       ///< appended to the target's own words and the case's nonce
+  std::optional<std::uint64_t> cmdline_len;  ///< default: with the byte 0 at the end; what is beyond it is 0
+  Pointer cmdline_at = Pointer::valid;
   std::uint64_t flags = 0;
   Credentials as;
   Expectation expect;

@@ -178,7 +178,13 @@ TEST(Scenario, EveryActionIsRead) {
     expect: ENOENT
   - reboot: {cmd: 0x45584543, magic1: 1, magic2: 2, as: {drop: sys_boot}}
     expect: EPERM
-  - file_load: {kernel: self, initrd: true, cmdline: x, flags: [ON_CRASH, DEBUG]}
+  - file_load:
+      kernel: {size: 1 page, edit: [0x1fe = 00 0a, 1=ff], open: busy}
+      initrd: none
+      cmdline_len: 3
+      cmdline_at: half
+      flags: [ON_CRASH, DEBUG]
+    expect: model
   - switch: {how: crash, land: kernel}
   - vmcore
   - check: {release: self, cmdline: true, initrd: true, generation: 1}
@@ -197,9 +203,18 @@ TEST(Scenario, EveryActionIsRead) {
   EXPECT_EQ(action<ReadStep>(steps, 5).contains, "b");
   EXPECT_EQ(action<WriteStep>(steps, 6).data, "1");
   EXPECT_EQ(action<RebootStep>(steps, 7).magic2, 2u);
-  EXPECT_EQ(action<FileLoadStep>(steps, 8).flags, 0xau);
+  const auto& file_load = action<FileLoadStep>(steps, 8);
+  EXPECT_EQ(file_load.flags, 0xau);
+  EXPECT_EQ(file_load.kernel.from, "self");
+  EXPECT_EQ(file_load.kernel.open, "busy");
+  ASSERT_EQ(file_load.kernel.edits.size(), 2u);
+  EXPECT_EQ(file_load.kernel.edits[0].at, 0x1feu);
+  EXPECT_EQ(file_load.kernel.edits[0].bytes, (Bytes{std::byte{0}, std::byte{10}}));
+  EXPECT_EQ(file_load.initrd.from, "none");
+  EXPECT_EQ(file_load.cmdline_len, 3u);
+  EXPECT_EQ(file_load.cmdline_at, Pointer::half);
   EXPECT_EQ(action<SwitchStep>(steps, 9).how, SwitchStep::How::crash);
-  EXPECT_FALSE(action<SwitchStep>(steps, 9).if_loaded);
+  EXPECT_TRUE(action<SwitchStep>(steps, 9).if_loaded);
   EXPECT_TRUE(std::holds_alternative<VmcoreStep>(steps[10].action));
   EXPECT_EQ(action<CheckStep>(steps, 11).generation, 1u);
 }

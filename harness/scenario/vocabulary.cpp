@@ -21,6 +21,7 @@ constexpr MapTitle maps[] = {
     {"as", "`as:` who makes the call"},
     {"unload", "`unload:` kexec_load(2) with no segments"},
     {"file_load", "`file_load:` a call of kexec_file_load(2)"},
+    {"file", "`kernel:`, `initrd:` a file for kexec_file_load(2)"},
     {"state", "`state:` what the kernel shows of kexec"},
     {"switch", "`switch:` leave the running kernel"},
     {"reboot", "`reboot:` a reboot(2) that returns"},
@@ -114,11 +115,19 @@ constexpr Key keys[] = {
     {"unload", "flags", Form::words, "none|@load_flags|@number", "or-ed to the flags"},
     {"unload", "as", Form::map, "as", "who calls; default root"},
 
-    {"file_load", "kernel", Form::word, "self|next", "which kernel; default self"},
-    {"file_load", "initrd", Form::boolean, "", "with its initrd; default true"},
+    {"file_load", "kernel", Form::word_or_map, "@files:file", "the kernel's file; default self"},
+    {"file_load", "initrd", Form::word_or_map, "@files:file", "the initrd's file; default own"},
     {"file_load", "cmdline", Form::text, "maxcpus=1", "further words on the command line"},
+    {"file_load", "cmdline_len", Form::number, "",
+     "cmdline_len; default: the length with its byte 0. Bytes beyond the text are 0"},
+    {"file_load", "cmdline_at", Form::word, "@pointers", "the command line's pointer; default valid"},
     {"file_load", "flags", Form::words, "none|@file_load_flags|@number", "flags of the call"},
     {"file_load", "as", Form::map, "as", "who calls; default root"},
+
+    {"file", "from", Form::word, "@files", "what it is; default as of the key above"},
+    {"file", "size", Form::expression, "", "a copy, cut to that size or lengthened by zeros"},
+    {"file", "edit", Form::texts, "0x1fe = 00 00", "a copy with other bytes at an offset"},
+    {"file", "open", Form::word, "@opens", "how; default `read`"},
 
     {"state", "loaded", Form::boolean, "", "/sys/kernel/kexec_loaded"},
     {"state", "crash_loaded", Form::boolean, "", "/sys/kernel/kexec_crash_loaded"},
@@ -156,6 +165,8 @@ constexpr Key keys[] = {
 std::vector<std::string> filled(std::string_view word) {
   if (word == "@load_flags") return names(load_flag_words());
   if (word == "@file_load_flags") return names(file_load_flag_words());
+  if (word == "@files") return file_words();
+  if (word == "@opens") return open_words();
   if (word == "@archs") return names(arch_words());
   if (word == "@pointers") return names(pointer_words());
   if (word == "@capabilities") return capability_names();

@@ -9,14 +9,15 @@
 namespace kexlab::scenario {
 
 const Words<int>& errno_words() {
-  static const Words<int> words{
-      {"EPERM", 1},       {"ENOENT", 2},         {"EINTR", 4},       {"EIO", 5},           {"ENXIO", 6},
-      {"E2BIG", 7},       {"ENOEXEC", 8},        {"EBADF", 9},       {"EAGAIN", 11},       {"ENOMEM", 12},
-      {"EACCES", 13},     {"EFAULT", 14},        {"EBUSY", 16},      {"EEXIST", 17},       {"ENODEV", 19},
-      {"ENOTDIR", 20},    {"EISDIR", 21},        {"EINVAL", 22},     {"ETXTBSY", 26},      {"EFBIG", 27},
-      {"ENOSPC", 28},     {"EROFS", 30},         {"EDOM", 33},       {"ERANGE", 34},       {"ENOSYS", 38},
-      {"ENODATA", 61},    {"ENOPKG", 65},        {"EBADMSG", 74},    {"EOVERFLOW", 75},    {"EOPNOTSUPP", 95},
-      {"EADDRINUSE", 98}, {"EADDRNOTAVAIL", 99}, {"ETIMEDOUT", 110}, {"EKEYREJECTED", 129}};
+  static const Words<int> words{{"EPERM", 1},          {"ENOENT", 2},      {"EINTR", 4},       {"EIO", 5},
+                                {"ENXIO", 6},          {"E2BIG", 7},       {"ENOEXEC", 8},     {"EBADF", 9},
+                                {"EAGAIN", 11},        {"ENOMEM", 12},     {"EACCES", 13},     {"EFAULT", 14},
+                                {"EBUSY", 16},         {"EEXIST", 17},     {"ENODEV", 19},     {"ENOTDIR", 20},
+                                {"EISDIR", 21},        {"EINVAL", 22},     {"ETXTBSY", 26},    {"EFBIG", 27},
+                                {"ENOSPC", 28},        {"EROFS", 30},      {"EDOM", 33},       {"ERANGE", 34},
+                                {"ENOSYS", 38},        {"ENODATA", 61},    {"ENOPKG", 65},     {"ELIBBAD", 80},
+                                {"EBADMSG", 74},       {"EOVERFLOW", 75},  {"EOPNOTSUPP", 95}, {"EADDRINUSE", 98},
+                                {"EADDRNOTAVAIL", 99}, {"ETIMEDOUT", 110}, {"ENOKEY", 126},    {"EKEYREJECTED", 129}};
   return words;
 }
 
@@ -31,6 +32,17 @@ const Words<std::uint64_t>& load_flag_words() {
 const Words<std::uint64_t>& file_load_flag_words() {
   static const Words<std::uint64_t> words{{"UNLOAD", 0x1}, {"ON_CRASH", 0x2}, {"NO_INITRAMFS", 0x4},
                                           {"DEBUG", 0x8},  {"NO_CMA", 0x10},  {"FORCE_DTB", 0x20}};
+  return words;
+}
+
+const std::vector<std::string>& file_words() {
+  static const std::vector<std::string> words{"self",      "next",   "own",  "zeros", "none", "elf",
+                                              "directory", "device", "pipe", "proc",  "sysfs"};
+  return words;
+}
+
+const std::vector<std::string>& open_words() {
+  static const std::vector<std::string> words{"read", "write", "both", "path", "closed", "busy"};
   return words;
 }
 

@@ -24,6 +24,9 @@ const Words<int>& errno_words();
 const Words<std::uint64_t>& load_flag_words();
 /// Flags of kexec_file_load without "KEXEC_FILE_". Source: include/uapi/linux/kexec.h.
 const Words<std::uint64_t>& file_load_flag_words();
+/// Files for kexec_file_load, and how they are opened. The page of the vocabulary tells what each is.
+const std::vector<std::string>& file_words();
+const std::vector<std::string>& open_words();
 /// KEXEC_ARCH_* without the prefix, shifted as the call wants them. Source: include/uapi/linux/kexec.h.
 const Words<std::uint64_t>& arch_words();
 const Words<Pointer>& pointer_words();
@@ -46,6 +49,8 @@ Result<Expectation> read_expectation(const yaml::Node& node);
 /// A list, or words with "|" between them; "none"; numbers for bits that have no name.
 Result<std::uint64_t> read_load_flags(const yaml::Node& node);
 Result<std::uint64_t> read_file_load_flags(const yaml::Node& node);
+/// "0x1fe = 00 00": the offset and the bytes, in hexadecimal.
+Result<FileSpec::Edit> read_edit(const yaml::Node& node);
 /// "own" reads as nothing.
 Result<std::optional<std::uint64_t>> read_arch(const yaml::Node& node);
 /// A pointer's word; YAML's own null is the null pointer.

@@ -109,6 +109,7 @@ class CaseRunner {
   void judge_complaint();
   Verdict judge_call(const scenario::Expectation& expect, const wire::Message& answer,
                      const std::optional<model::Prediction>& predicted, StepRecord& record);
+  Verdict judge_text(const scenario::ReadStep& read, const std::string& text, StepRecord& record);
   Verdict judge_state(const model::Prediction& predicted, StepRecord& record);
   void note_loaded(const Plan& plan, bool crash);
   Verdict from_error(const Error& error) const;
@@ -138,7 +139,8 @@ class CaseRunner {
   std::vector<std::uint64_t> marker_pages_;
   Machine crashed_machine_;  ///< facts of the kernel that crashed, for /proc/vmcore
   Hello crashed_hello_;
-  std::optional<NextInitrd> own_initrd_;  ///< what the guest's base archive has been made into
+  std::optional<NextInitrd> own_initrd_;     ///< what the guest's base archive has been made into
+  std::map<std::string, std::string> kept_;  ///< what reads have remembered, by name
   bool lock_held_ = false;
   bool started_by_crash_ = false;  ///< the running kernel is a crash kernel
   bool dirty_ = false;

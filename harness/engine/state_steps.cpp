@@ -25,6 +25,17 @@ Manifest parse_manifest(std::string_view text) {
   return manifest;
 }
 
+/// The lines that hold `wanted`; all where nothing is wanted.
+std::string lines_with(std::string_view text, const std::string& wanted) {
+  if (wanted.empty()) return std::string(text);
+  std::string out, line;
+  std::istringstream lines{std::string(text)};
+  while (std::getline(lines, line)) {
+    if (line.find(wanted) != std::string::npos) out.append(line).push_back('\n');
+  }
+  return out;
+}
+
 std::string shorten(std::string_view text) {
   return text.size() <= 200 ? printable(text) : printable(text.substr(0, 200)) + "...";
 }
@@ -74,23 +85,32 @@ Verdict CaseRunner::on(const scenario::ReadStep& read, StepRecord& record) {
             fmt::format("reading {} gave {}, expected {}", read.path, record.observed, record.expected),
             {}};
   }
-  const std::string_view text = as_text(*bytes);
+  const std::string text = lines_with(as_text(*bytes), read.lines);
   record.observed = shorten(text);
   if (read.expect.kind == scenario::Expectation::Kind::error) {
     record.expected = read.expect.text;
     return {Outcome::failed, fmt::format("reading {} worked, expected {}", read.path, read.expect.text), {}};
   }
-  if (read.equals && text.substr(0, text.size() - (text.ends_with('\n') ? 1 : 0)) != *read.equals) {
-    record.expected = "\"" + *read.equals + "\"";
-    return {
-        Outcome::failed, fmt::format("{} holds \"{}\", expected \"{}\"", read.path, shorten(text), *read.equals), {}};
-  }
-  if (read.contains && text.find(*read.contains) == std::string_view::npos) {
+  return judge_text(read, text, record);
+}
+
+Verdict CaseRunner::judge_text(const scenario::ReadStep& read, const std::string& text, StepRecord& record) {
+  auto wrong = [&](std::string_view verb, const std::string& want) {
+    record.expected = fmt::format("\"{}\"", shorten(want));
+    return Verdict{Outcome::failed,
+                   fmt::format("{} {} \"{}\", expected \"{}\"", read.path, verb, shorten(text), shorten(want)),
+                   {}};
+  };
+  const std::string_view trimmed = std::string_view(text).substr(0, text.size() - (text.ends_with('\n') ? 1 : 0));
+  if (read.equals && trimmed != *read.equals) return wrong("holds", *read.equals);
+  if (read.contains && text.find(*read.contains) == std::string::npos) {
     record.expected = "... " + *read.contains + " ...";
     return {Outcome::failed,
             fmt::format("{} does not contain \"{}\": \"{}\"", read.path, *read.contains, shorten(text)),
             {}};
   }
+  if (!read.same_as.empty() && text != kept_[read.same_as]) return wrong("now holds", kept_[read.same_as]);
+  if (!read.keep.empty()) kept_[read.keep] = text;
   return {};
 }
 

@@ -58,9 +58,9 @@ Decision check_size(const File& file) {
 }
 Decision check_whole(const File& file) { return refuse_if(file.short_of_size, eio); }
 
-// vmalloc() refuses at once what is more than all RAM. Source: mm/vmalloc.c, __vmalloc_node_range.
+// vmalloc() refuses at once what is more whole pages than all RAM. Source: mm/vmalloc.c, __vmalloc_node_range.
 Decision check_memory(const View& v, const File& file) {
-  return refuse_if(v.situation->ram_pages != 0 && v.pages(file.size) > v.situation->ram_pages, enomem);
+  return refuse_if(v.situation->ram_pages != 0 && file.size / v.situation->page_size > v.situation->ram_pages, enomem);
 }
 
 using FileCheck = Decision (*)(const File&);

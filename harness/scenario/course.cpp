@@ -132,7 +132,13 @@ Status Course::act(VmcoreStep&, const Position& where) {
                        "it follows `switch: crash` with a landing on a kernel");
 }
 
-Status Course::act(ReadStep& step, const Position& where) { return no_model(step.expect, where); }
+Status Course::act(ReadStep& step, const Position& where) {
+  if (!step.keep.empty()) kept_.insert(step.keep);
+  if (!step.same_as.empty() && !kept_.contains(step.same_as))
+    return yaml::fail_at(where, fmt::format("`same_as: {}`, but no earlier step keeps that", step.same_as),
+                         fmt::format("add `keep: {}` to a `read` before it", step.same_as));
+  return no_model(step.expect, where);
+}
 Status Course::act(WriteStep& step, const Position& where) { return no_model(step.expect, where); }
 
 // What random calls leave loaded is nothing to enter.

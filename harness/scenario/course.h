@@ -3,6 +3,9 @@
 // when the file is read and not when a guest has been booted for them.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "harness/scenario/scenario.h"
 
 namespace kexlab::scenario {
@@ -47,6 +50,7 @@ class Course {
   bool ended_ = false;     ///< on the witness: nothing runs that could take a further step
   bool in_crash_ = false;  ///< a crash kernel runs
   unsigned generation_ = 0;
+  std::set<std::string> kept_;  ///< what reads have remembered
 };
 
 }  // namespace kexlab::scenario

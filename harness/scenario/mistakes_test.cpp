@@ -92,6 +92,7 @@ INSTANTIATE_TEST_SUITE_P(
         steps("value", "  - load: {kernel: self}\n    expect: value 0", "5:13", "from 1 to 4096"),
         steps("expect_of_no_call", "  - hold\n  - release:\n    expect: ok", "6:13", "no call"),
         steps("model_of_another_call", "  - reboot: {}\n    expect: model", "4:5", "the model does not know"),
+        steps("never_kept", "  - read: {path: /x, same_as: before}", "4:5", "add `keep: before`"),
         steps("file", "  - file_load: {kernel: slef}", "4:25", "did you mean `self`?"),
         steps("file_open", "  - file_load: {kernel: {open: raed}}", "4:32", "did you mean `read`?"),
         steps("edit", "  - file_load: {kernel: {edit: 0x1fe 00}}", "4:32", "for example `0x1fe = 00 00`"),

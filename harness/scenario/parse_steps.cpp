@@ -63,6 +63,9 @@ Result<ReadStep> parse_read(const yaml::Node& node) {
   row.required("path", out.path, read_path);
   row.optional("equals", out.equals);
   row.optional("contains", out.contains);
+  row.optional("lines", out.lines);
+  row.optional("keep", out.keep);
+  row.optional("same_as", out.same_as);
   if (auto status = row.done(); !status) return tl::unexpected(status.error());
   return out;
 }

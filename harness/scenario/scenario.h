@@ -58,11 +58,11 @@ struct LoadStep {
   bool digest = false;
   std::vector<SegmentSpec> segments;
   std::optional<std::uint64_t> random;  ///< instead of segments: the seed of a random layout
-  bool witness = false;               ///< explicit segments: add the witness as a further segment and enter it
-  std::vector<std::string> order;     ///< empty: as written; {"reverse"}: the order in the array, addresses stay
-  std::optional<Expression> entry;    ///< default: the witness, else the first segment
-  std::uint64_t extra_flags = 0;      ///< or-ed to the flags
-  std::optional<std::uint64_t> arch;  ///< KEXEC_ARCH value (shifted); default: the target's own
+  bool witness = false;                 ///< explicit segments: add the witness as a further segment and enter it
+  std::vector<std::string> order;       ///< empty: as written; {"reverse"}: the order in the array, addresses stay
+  std::optional<Expression> entry;      ///< default: the witness, else the first segment
+  std::uint64_t extra_flags = 0;        ///< or-ed to the flags
+  std::optional<std::uint64_t> arch;    ///< KEXEC_ARCH value (shifted); default: the target's own
   std::optional<std::uint64_t> nr_segments;
   Pointer array = Pointer::valid;
   bool compat = false;
@@ -129,6 +129,9 @@ struct ReadStep {
   std::string path;
   std::optional<std::string> equals;
   std::optional<std::string> contains;
+  std::string lines;    ///< of the contents only the lines that hold this; empty: all
+  std::string keep;     ///< remember the contents under this name, over switches
+  std::string same_as;  ///< they are those that an earlier step kept
   Expectation expect;
 };
 struct WriteStep {

@@ -151,6 +151,9 @@ constexpr Key keys[] = {
     {"read", "path", Form::text, "/proc/cmdline", "absolute path", true},
     {"read", "equals", Form::text, "1", "the whole contents, without the last newline"},
     {"read", "contains", Form::text, "quiet", "a part of the contents"},
+    {"read", "lines", Form::text, "System RAM", "of the contents only the lines that hold this"},
+    {"read", "keep", Form::text, "before", "remember the contents under a name, over switches"},
+    {"read", "same_as", Form::text, "before", "the contents are those that an earlier step kept"},
 
     {"write", "path", Form::text, "/proc/sysrq-trigger", "absolute path", true},
     {"write", "data", Form::text, "1", "what is written", true},

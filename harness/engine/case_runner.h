@@ -142,7 +142,7 @@ model::Situation situation_of(const Facts& facts, std::string_view release,
 /// What an agent's answer to `state` says.
 model::State state_of(const wire::Message& answer);
 /// The request that makes a plan's call.
-wire::Message load_request(const Plan& plan, const scenario::Credentials& as, bool compat);
+wire::Message load_request(const Plan& plan, const scenario::Credentials& as, std::string_view abi);
 
 /// Steps that load again behind a switch need the kernels in the second kernel too.
 Cargo cargo_of(const scenario::Case& what);

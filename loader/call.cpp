@@ -199,6 +199,7 @@ class Materialiser {
   Result<const void*> buffer_of(const Segment& segment) {
     if (const auto address = memoryless(segment.buf)) return *address;
     if (segment.buf == Pointer::unmapped) return hole();
+    if (segment.buf == Pointer::address) return nothing_at(segment.buf_address);
     const auto length = pieces_length(segment);
     if (!length) return tl::unexpected<Error>(length.error());
     const auto size = static_cast<std::size_t>(*length);
@@ -219,6 +220,7 @@ class Materialiser {
   Result<const void*> array_pointer(const Plan& plan) {
     if (const auto address = memoryless(plan.array)) return *address;
     if (plan.array == Pointer::unmapped) return hole();
+    if (plan.array == Pointer::address) return nothing_at(plan.array_address);
     const std::uint64_t padded = std::min(plan.count(), MaterialisedCall::most_padding_entries);
     const std::size_t entries = std::max(call_.raw_.size(), static_cast<std::size_t>(padded));
     return placed(plan.array, entries * sizeof(RawSegment), [&](std::span<std::byte> out) -> Status {
@@ -234,6 +236,23 @@ class Materialiser {
       return reinterpret_cast<const void*>(std::numeric_limits<unsigned long>::max() & ~0xffful);
     if (kind == Pointer::null) return nullptr;
     return std::nullopt;
+  }
+
+  // mincore(2) gives ENOMEM where its page is not mapped, whatever the address.
+  static Result<const void*> nothing_at(std::uint64_t number) {
+    unsigned long address = 0;
+    if (auto fits = set_word(address, number, "pointer"); !fits) return tl::unexpected<Error>(fits.error());
+    unsigned char resident = 0;
+    if (mincore(reinterpret_cast<void*>(address & ~(page_size() - 1)), 1, &resident) == 0) {
+      return fail(Errc::invalid_argument, "materialise a plan", "this process has memory at " + hex(number));
+    }
+    return reinterpret_cast<const void*>(address);
+  }
+
+  static Result<const void*> tag(std::byte* start) {
+    constexpr int bits = std::numeric_limits<std::uintptr_t>::digits;
+    if (bits < 64) return fail(Errc::invalid_argument, "materialise a plan", "a 32-bit address has no room for a tag");
+    return reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(start) | std::uintptr_t{0x2a} << (bits - 8));
   }
 
   // Address space without access; a part may be opened later. Kept until the call is given up.
@@ -278,20 +297,23 @@ class Materialiser {
   template <class Fill>
   Result<const void*> placed(Pointer kind, std::size_t size, const Fill& fill) {
     if (kind == Pointer::guarded) return guard(size, fill);
-    // The bytes that the kernel may see; of a half buffer the first half, right before the page without access.
-    const std::size_t visible = kind == Pointer::half ? size / 2 : size;
+    // The bytes that the kernel may see. Those that end at an edge lie right before the page without access.
+    const bool edge = kind == Pointer::half || kind == Pointer::tight || kind == Pointer::one_short;
+    const std::size_t visible = kind == Pointer::half        ? size / 2
+                                : kind == Pointer::one_short ? size - std::min<std::size_t>(size, 1)
+                                                             : size;
     const std::size_t pages = std::max(whole_pages(size), page_size());
     const std::size_t open = std::max(whole_pages(visible), page_size());
     const auto base = reserve(open + pages + page_size());
     if (!base) return tl::unexpected<Error>(base.error());
-    auto filled = protect(*base, kind == Pointer::half ? open + pages : open, PROT_READ | PROT_WRITE);
-    std::byte* start = kind == Pointer::half ? *base + open - visible : *base;
+    auto filled = protect(*base, edge ? open + pages : open, PROT_READ | PROT_WRITE);
+    std::byte* start = edge ? *base + open - visible : *base;
     if (filled) filled = fill(std::span(start, size));
-    if (filled && kind == Pointer::half) filled = protect(*base + open, pages, PROT_NONE);
+    if (filled && edge) filled = protect(*base + open, pages, PROT_NONE);
     if (filled && kind == Pointer::read_only) filled = protect(*base, open, PROT_READ);
     if (filled && kind == Pointer::no_access) filled = protect(*base, open, PROT_NONE);
     if (!filled) return tl::unexpected<Error>(filled.error());
-    return start;
+    return kind == Pointer::tagged ? tag(start) : start;
   }
 
   template <class Fill>
@@ -378,8 +400,10 @@ std::optional<bool> flag_in(const char* path) {
 }  // namespace
 
 State observe() {
-  return {flag_in("/sys/kernel/kexec_loaded"), flag_in("/sys/kernel/kexec_crash_loaded"),
-          number_in("/sys/kernel/kexec_crash_size"), flag_in("/proc/sys/kernel/kexec_load_disabled"),
+  return {flag_in("/sys/kernel/kexec_loaded"),
+          flag_in("/sys/kernel/kexec_crash_loaded"),
+          number_in("/sys/kernel/kexec_crash_size"),
+          flag_in("/proc/sys/kernel/kexec_load_disabled"),
           number_in("/proc/sys/kernel/kexec_load_limit_reboot"),
           number_in("/proc/sys/kernel/kexec_load_limit_panic")};
 }

@@ -174,9 +174,9 @@ struct PointerRow {
 
 TEST_F(Call, PointerTable) {
   const PointerRow rows[] = {
-      {Pointer::valid, 2 * page, true}, {Pointer::null, 0, false},   {Pointer::unmapped, 0, false},
-      {Pointer::half, page, true},      {Pointer::kernel, 0, false}, {Pointer::read_only, 2 * page, false},
-      {Pointer::no_access, 0, false},
+      {Pointer::valid, 2 * page, true}, {Pointer::null, 0, false},        {Pointer::unmapped, 0, false},
+      {Pointer::half, page, true},      {Pointer::kernel, 0, false},      {Pointer::read_only, 2 * page, false},
+      {Pointer::no_access, 0, false},   {Pointer::tight, 2 * page, true},
   };
   for (const PointerRow& row : rows) {
     SCOPED_TRACE(to_string(row.kind));
@@ -198,6 +198,41 @@ TEST_F(Call, HalfEndsAtTheExactByte) {
     EXPECT_EQ(readable(call->raw()[0].buf, size), size / 2);
     EXPECT_EQ(to_bytes(view(call->raw()[0].buf, size / 2)), pattern(size / 2));
   }
+}
+
+TEST_F(Call, TightAndOneShortEndAtTheExactByte) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{101}, page, 2 * page + 1}) {
+    const auto tight = MaterialisedCall::make(plan_with(pattern_segment(size, Pointer::tight)));
+    const auto one_short = MaterialisedCall::make(plan_with(pattern_segment(size, Pointer::one_short)));
+    ASSERT_TRUE(tight && one_short);
+    EXPECT_EQ(readable(tight->raw()[0].buf, size + 1), size);
+    EXPECT_EQ(to_bytes(view(tight->raw()[0].buf, size)), pattern(size));
+    EXPECT_EQ(readable(one_short->raw()[0].buf, size), size == 0 ? 0 : size - 1);
+  }
+}
+
+TEST_F(Call, ATagStandsInTheTopByteOfAnAddressThatIsMapped) {
+  if (sizeof(void*) < 8) GTEST_SKIP() << "a 32-bit address has no room for a tag";
+  const auto call = MaterialisedCall::make(plan_with(pattern_segment(100, Pointer::tagged)));
+  ASSERT_TRUE(call) << call.error().str();
+  const auto address = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(call->raw()[0].buf));
+  EXPECT_EQ(address >> 56, 0x2au);
+  const std::uint64_t plain = address << 8 >> 8;
+  EXPECT_EQ(to_bytes(view(reinterpret_cast<const void*>(static_cast<std::uintptr_t>(plain)), 100)), pattern(100));
+}
+
+TEST_F(Call, AnAddressOfItsOwnIsPassedOnWhereNothingIsMapped) {
+  Plan plan = plan_with(pattern_segment(100, Pointer::address));
+  plan.array = Pointer::address;
+  for (const std::uint64_t number : {std::uint64_t{1}, ~std::uint64_t{0}, std::uint64_t{0x7ffff001}}) {
+    plan.segments[0].buf_address = plan.array_address = number;
+    const auto call = MaterialisedCall::make(plan);
+    ASSERT_TRUE(call) << call.error().str();
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(call->raw()[0].buf), static_cast<std::uintptr_t>(number));
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(call->segments()), static_cast<std::uintptr_t>(number));
+  }
+  plan.array_address = reinterpret_cast<std::uintptr_t>(&plan);
+  EXPECT_FALSE(MaterialisedCall::make(plan)) << "this process has memory there";
 }
 
 TEST_F(Call, AFileCanBeHalfToo) {

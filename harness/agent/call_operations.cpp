@@ -43,9 +43,9 @@ void load(Agent&, const Message& request, Message& answer) {
   if (!plan) return refuse(answer, plan.error().str());
   const auto credentials = credentials_of(request, answer);
   if (!credentials) return;
-  if (request.number("compat").value_or(0) != 0) {
+  if (const auto abi = request.text("abi")) {
     return call_as(
-        *credentials, [&](Message& report) { load_compat(*plan, report); }, answer);
+        *credentials, [&](Message& report) { load_compat(*plan, report, *abi, repeat); }, answer);
   }
   const auto call = MaterialisedCall::make(*plan);
   if (!call) return refuse(answer, call.error().str());

@@ -145,7 +145,7 @@ Result<Shown> explain_scenarios(const PlanFlags& flags) {
       auto plan = engine::written_plan(*load, *profile, **target);
       if (!plan) return tl::unexpected(plan.error());
       shown.text += fmt::format("{} at {}:{}\n{}\n", what.id, step.where.file, step.where.line, plan->str());
-      explainer->explain(*plan, load->as, load->compat, shown);
+      explainer->explain(*plan, load->as, load->abi != scenario::native_abi, shown);
       shown.text += "\n";
     }
   }

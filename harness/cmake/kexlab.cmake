@@ -66,26 +66,31 @@ function(kexlab_fuzzer name)
   endif()
 endfunction()
 
-# Reads the table of targets: KEXLAB_TARGETS, and KEXLAB_TRIPLET_<target> for each.
+# Reads the table of targets: KEXLAB_TARGETS, and for each KEXLAB_TRIPLET_<target>, KEXLAB_ABIS_<target>, and
+# KEXLAB_TRIPLET_<target>-<abi> for each of these.
 macro(kexlab_read_targets file)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${file})
-  file(STRINGS ${PROJECT_SOURCE_DIR}/${file} _kexlab_rows REGEX "^(- name|  triplet):")
+  file(STRINGS ${PROJECT_SOURCE_DIR}/${file} _kexlab_rows REGEX "^(- name|  triplet|    - {abi):")
   set(KEXLAB_TARGETS "")
   foreach(_row IN LISTS _kexlab_rows)
     string(REGEX REPLACE "^[^:]*: *([^ ]+).*$" "\\1" _value "${_row}")
-    if(_row MATCHES "^- name")
+    if(_row MATCHES "^    - {abi: ([a-z0-9_]+), triplet: ([a-z0-9_-]+)")
+      list(APPEND KEXLAB_ABIS_${_name} ${CMAKE_MATCH_1})
+      set(KEXLAB_TRIPLET_${_name}-${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
+    elseif(_row MATCHES "^- name")
       set(_name ${_value})
       list(APPEND KEXLAB_TARGETS ${_value})
+      set(KEXLAB_ABIS_${_name} "")
     else()
       set(KEXLAB_TRIPLET_${_name} ${_value})
     endif()
   endforeach()
 endmacro()
 
-# kexlab_cross(OUTPUT file TARGET t LANGUAGE C|CXX|ASM SOURCES … FLAGS … DEPENDS …): compiles and links with the target's
+# kexlab_cross(OUTPUT file TARGET t[-abi] LANGUAGE C|CXX|ASM SOURCES … FLAGS … DEPENDS … LINK …): compiles and links with the target's
 # cross compiler. A missing compiler is a configure-time error that names the package.
 function(kexlab_cross)
-  cmake_parse_arguments(arg "" "OUTPUT;TARGET;LANGUAGE" "SOURCES;FLAGS;DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "" "OUTPUT;TARGET;LANGUAGE" "SOURCES;FLAGS;DEPENDS;LINK" ${ARGN})
   set(triplet ${KEXLAB_TRIPLET_${arg_TARGET}})
   if(arg_LANGUAGE STREQUAL "CXX")
     set(tool g++)
@@ -101,7 +106,7 @@ function(kexlab_cross)
   file(MAKE_DIRECTORY ${folder})
   add_custom_command(
     OUTPUT ${arg_OUTPUT}
-    COMMAND ${KEXLAB_${triplet}_${tool}} ${arg_FLAGS} -MD -MF ${arg_OUTPUT}.d -MT ${arg_OUTPUT} -o ${arg_OUTPUT} ${arg_SOURCES}
+    COMMAND ${KEXLAB_${triplet}_${tool}} ${arg_FLAGS} -MD -MF ${arg_OUTPUT}.d -MT ${arg_OUTPUT} -o ${arg_OUTPUT} ${arg_SOURCES} ${arg_LINK}
     DEPENDS ${arg_SOURCES} ${arg_DEPENDS}
     DEPFILE ${arg_OUTPUT}.d
     COMMENT "${arg_TARGET}: ${arg_OUTPUT}"

@@ -19,7 +19,9 @@ std::string describe_load(const scenario::LoadStep& load, const Plan& plan) {
   std::uint64_t total = 0;
   for (const auto& segment : plan.segments) total += segment.memsz;
   const std::string what = load.kernel.empty() ? "load" : "load kernel '" + load.kernel + "'";
-  return fmt::format("{} ({} segments, {}, {})", what, plan.count(), size_text(total), flags_to_string(plan.flags));
+  const std::string by = load.abi == scenario::native_abi ? "" : ", by a caller of ABI " + load.abi;
+  return fmt::format("{} ({} segments, {}, {}{})", what, plan.count(), size_text(total), flags_to_string(plan.flags),
+                     by);
 }
 
 }  // namespace
@@ -37,12 +39,12 @@ bool succeeded(const wire::Message& answer) {
   return answer.number("errno").value_or(0) == 0 && answer.number("value").value_or(0) == 0;
 }
 
-wire::Message load_request(const Plan& plan, const scenario::Credentials& as, bool compat) {
+wire::Message load_request(const Plan& plan, const scenario::Credentials& as, std::string_view abi) {
   wire::Message request{.op = "load"};
   const Bytes encoded = encode_plan(plan);
   request.set("plan", ByteView(encoded));
   set_credentials(request, as);
-  if (compat) request.set("compat", std::uint64_t{1});
+  if (abi != scenario::native_abi) request.set("abi", abi);
   return request;
 }
 
@@ -53,8 +55,8 @@ Verdict CaseRunner::on(const scenario::LoadStep& load, StepRecord& record) {
   record.what = describe_load(load, *plan);
   auto now = situation();
   if (!now) return from_error(now.error());
-  const auto predicted = model::predict(*now, *plan, load.as, load.compat);
-  wire::Message request = load_request(*plan, load.as, load.compat);
+  const auto predicted = model::predict(*now, *plan, load.as, load.abi != scenario::native_abi);
+  wire::Message request = load_request(*plan, load.as, load.abi);
   if (load.repeat > 1) request.set("repeat", std::uint64_t{load.repeat});
   auto answer = ask(std::move(request));
   if (!answer) return from_error(answer.error());
@@ -75,8 +77,8 @@ Verdict CaseRunner::on(const scenario::UnloadStep& unload, StepRecord& record) {
   plan.array = Pointer::null;
   auto now = situation();
   if (!now) return from_error(now.error());
-  const auto predicted = model::predict(*now, plan, unload.as, false);
-  auto answer = ask(load_request(plan, unload.as, false));
+  const auto predicted = model::predict(*now, plan, unload.as, unload.abi != scenario::native_abi);
+  auto answer = ask(load_request(plan, unload.as, unload.abi));
   if (!answer) return from_error(answer.error());
   if (succeeded(*answer)) note_loaded(plan, unload.crash);
   return judge_call(unload.expect, *answer, predicted, record);
@@ -101,12 +103,12 @@ Verdict CaseRunner::on(const scenario::RebootStep& reboot, StepRecord& record) {
   return judge_call(reboot.expect, *answer, std::nullopt, record);
 }
 
-Verdict CaseRunner::on(const scenario::HoldStep&, StepRecord& record) {
-  record.what = "hold the kexec lock in another task";
+Verdict CaseRunner::on(const scenario::HoldStep& hold, StepRecord& record) {
+  record.what = hold.at_array ? "stop a load of another task at its array" : "hold the kexec lock in another task";
   scenario::LoadStep load;
   load.segments.resize(1);
   load.segments[0].size = {.text = "1 page", .terms = {{.base = "page"}}};
-  load.segments[0].buf = Pointer::guarded;
+  (hold.at_array ? load.array : load.segments[0].buf).kind = Pointer::guarded;
   auto plan = plan_of(load);
   candidate_.reset();
   if (!plan) return from_error(plan.error());
@@ -122,13 +124,13 @@ Verdict CaseRunner::on(const scenario::HoldStep&, StepRecord& record) {
         "the agent could not hold the kexec lock: " + errno_name(static_cast<int>(answer->number("errno").value_or(0))),
         {}};
   }
-  lock_held_ = true;
+  lock_held_ = !hold.at_array;
   record.observed = "held";
   return {};
 }
 
 Verdict CaseRunner::on(const scenario::ReleaseStep&, StepRecord& record) {
-  record.what = "release the kexec lock; the held load goes on";
+  record.what = "release the held load; it goes on";
   auto answer = ask(wire::Message{.op = "release"});
   if (!answer) return from_error(answer.error());
   lock_held_ = false;

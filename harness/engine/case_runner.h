@@ -152,7 +152,7 @@ model::Situation situation_of(const Facts& facts, std::string_view release,
 /// What an agent's answer to `state` says.
 model::State state_of(const wire::Message& answer);
 /// The request that makes a plan's call.
-wire::Message load_request(const Plan& plan, const scenario::Credentials& as, bool compat);
+wire::Message load_request(const Plan& plan, const scenario::Credentials& as, std::string_view abi);
 /// Adds to a request who makes its call.
 void set_credentials(wire::Message& message, const scenario::Credentials& as);
 /// The call of an answer gave 0.

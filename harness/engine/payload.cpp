@@ -23,6 +23,18 @@ images::LayoutEntry file_entry(std::string path, std::string source, std::uint64
   return {.path = std::move(path), .mode = 0100644, .content = images::FileRef{std::move(source), size}};
 }
 
+/// Programs for the ABIs that the kernel has, as far as its configuration is known.
+Result<std::vector<std::filesystem::path>> callers_of(const Target& target, const images::Kernel& kernel) {
+  std::vector<std::filesystem::path> out;
+  for (const Abi& abi : target.abis) {
+    if (kernel.config_known && !kernel.has(abi.config)) continue;
+    auto program = images::guest_binary(target, "abi/" + abi.name);
+    if (!program) return tl::unexpected(program.error());
+    out.push_back(std::move(*program));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::uint32_t ballast_seed(const std::string& nonce) {
@@ -34,7 +46,9 @@ std::uint32_t ballast_seed(const std::string& nonce) {
 Result<Payload> Payload::make(const Target& target, const images::Kernel& self, const images::Kernel& next) {
   auto agent = images::guest_binary(target, "agent");
   if (!agent) return tl::unexpected(agent.error());
-  auto base = images::base_initramfs(target, *agent, self.modules);
+  auto callers = callers_of(target, self);
+  if (!callers) return tl::unexpected(callers.error());
+  auto base = images::base_initramfs(target, *agent, self.modules, *callers);
   if (!base) return tl::unexpected(base.error());
   auto init = images::read_file(*agent);
   if (!init) return tl::unexpected(init.error());

@@ -78,7 +78,8 @@ Result<Segment> Places::lay(const scenario::SegmentSpec& spec, std::size_t index
   segment.mem = *at;
   segment.memsz = *memsz;
   segment.bufsz = *bufsz;
-  segment.buf = spec.buf;
+  segment.buf = spec.buf.kind;
+  segment.buf_address = spec.buf.address;
   // A buffer that the kernel never gets to read (a size beyond reason) needs no bytes behind it.
   constexpr std::uint64_t most = std::uint64_t{1} << 30;
   segment.pieces = {Piece::of_pattern(spec.pattern != 0 ? spec.pattern : static_cast<std::uint32_t>(index + 1),
@@ -119,7 +120,8 @@ void set_arguments(const scenario::LoadStep& load, Plan& plan) {
   plan.flags |= load.extra_flags | (load.crash ? kexec::on_crash : 0);
   if (load.arch) plan.flags = (plan.flags & ~kexec::arch_mask) | *load.arch;
   plan.nr_segments = load.nr_segments;
-  plan.array = load.array;
+  plan.array = load.array.kind;
+  plan.array_address = load.array.address;
 }
 
 }  // namespace kexlab::engine

@@ -75,8 +75,10 @@ random::World CaseRunner::random_world(const model::Situation& now) const {
   }
   const auto text = facts_->machine.memory.named("Kernel code");
   if (!text.empty()) world.kernel = text.front();
-  const auto compat = now.config.find("COMPAT");
-  world.compat = stage_.target->limit("compat") == nullptr && compat != now.config.end() && compat->second == "y";
+  if (const Abi* compat = stage_.target->find_abi("compat"); compat != nullptr) {
+    const auto option = now.config.find(compat->config);
+    world.compat = option != now.config.end() && option->second == "y";
+  }
   world.empty_crash = stage_.target->limit("empty_crash_segment") == nullptr;
   return world;
 }
@@ -89,7 +91,7 @@ std::uint64_t CaseRunner::seed_of(std::uint64_t step) const {
 Result<std::optional<random::Difference>> CaseRunner::play(const random::Episode& episode, model::Situation& now) {
   std::vector<wire::Message> requests;
   for (const auto& call : episode) {
-    requests.push_back(load_request(call.plan, call.as, call.compat));
+    requests.push_back(load_request(call.plan, call.as, call.compat ? "compat" : scenario::native_abi));
     requests.push_back({.op = "state"});
   }
   const Bytes list = wire::encode_list(requests);

@@ -66,6 +66,17 @@ CaseResult blank(const Job& job, Outcome outcome, std::string reason) {
   return result;
 }
 
+/// Why callers of an ABI cannot be had; empty where they can, and for features that are no ABI.
+std::string why_no_abi(const std::string& name, const Bench& bench) {
+  const auto known = abi_names();
+  if (std::find(known.begin(), known.end(), name) == known.end()) return {};
+  const Abi* abi = bench.target->find_abi(name);
+  if (abi == nullptr) return fmt::format("kernels for {} have no ABI '{}'", bench.target->name, name);
+  if (!bench.self.config_known || bench.self.has(abi->config)) return {};
+  return fmt::format("kernel {} is built without CONFIG_{}, which the ABI '{}' needs, says its own configuration",
+                     bench.self.name, abi->config, name);
+}
+
 }  // namespace
 
 std::string Job::key() const { return what->id + "@" + bench->target->name + "/" + bench->self.name; }
@@ -85,21 +96,18 @@ std::vector<Job> make_jobs(const std::vector<scenario::Case>& cases, const std::
 
 std::string why_skip(const scenario::Case& what, const Bench& bench) {
   const images::Kernel& kernel = bench.self;
-  auto option = [&](const std::string& name) {
-    const auto at = kernel.config.find("CONFIG_" + name);
-    return at != kernel.config.end() && at->second != "n";
-  };
   if (kernel.config_known) {
-    if (!option("KEXEC"))
+    if (!kernel.has("KEXEC"))
       return fmt::format("kernel {} is built without CONFIG_KEXEC, says its own configuration", kernel.name);
     for (const auto& need : what.needs) {
-      if (!option(need))
+      if (!kernel.has(need))
         return fmt::format("kernel {} is built without CONFIG_{}, says its own configuration", kernel.name, need);
     }
   }
   for (const auto& feature : what.features) {
     if (const Limitation* limit = bench.target->limit(feature))
       return fmt::format("{}: {} ({})", feature, limit->cause, limit->source);
+    if (auto why = why_no_abi(feature, bench); !why.empty()) return why;
     if (feature == "witness" && bench.witness.empty()) return "there is no witness for " + bench.target->name;
   }
   const auto version = numbers_of(kernel.release);

@@ -376,6 +376,19 @@ INSTANTIATE_TEST_SUITE_P(
         Skip{"before_until", [](scenario::Case& c, Bench&) { c.until = "6.2"; }, ""},
         Skip{"limitation", [](scenario::Case& c, Bench&) { c.features = {"crash"}; },
              "crash: no crash kernels here (arch/none)"},
+        Skip{"abi_of_others", [](scenario::Case& c, Bench&) { c.features = {"x32"}; }, "no ABI 'x32'"},
+        Skip{"abi_not_built_in",
+             [](scenario::Case& c, Bench& b) {
+               c.features = {"compat"};
+               b.self.config.erase("CONFIG_COMPAT");
+             },
+             "without CONFIG_COMPAT, which the ABI 'compat' needs"},
+        Skip{"abi",
+             [](scenario::Case& c, Bench& b) {
+               c.features = {"compat"};
+               b.self.config["CONFIG_COMPAT"] = "y";
+             },
+             ""},
         Skip{"no_witness", [](scenario::Case& c, Bench& b) { c.features = {"witness"}, b.witness.clear(); },
              "no witness for arm64"},
         Skip{"a_witness", [](scenario::Case& c, Bench&) { c.features = {"witness"}; }, ""}),

@@ -266,6 +266,7 @@ Lab::Lab() {
   EXPECT_NE(::mkdtemp(name.data()), nullptr);
   folder_ = name;
   write_file(folder_ / "guest/arm64/agent", "the agent's program\n");
+  write_file(folder_ / "guest/arm64/abi/compat", "the 32-bit caller's program\n");
   const Bytes witness = made_up_witness();
   write_file(folder_ / "guest/arm64/witness.bin", as_text(witness));
   fs::create_directories(folder_ / "cache");

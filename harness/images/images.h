@@ -55,6 +55,8 @@ struct Kernel {
   std::string config_from;  ///< "config-6.1.0-…", "the image itself"; empty where the config is unknown
   std::vector<std::filesystem::path> modules;  ///< .ko files (decompressed), in load order
   Image image;                                 ///< parsed
+  /// Whether its configuration, as far as it is known, has the option (without "CONFIG_").
+  [[nodiscard]] bool has(const std::string& option) const;
 };
 
 /// Progress of long work: what is being done, and how far (0..1, or negative where unknown).
@@ -117,10 +119,12 @@ struct LayoutEntry {
 /// make_cpio.
 Result<std::vector<CpioPart>> cpio_layout(const std::vector<LayoutEntry>& entries);
 
-/// What every guest starts from: dev proc sys tmp kexlab payload, /dev/console, /dev/null, the agent as /init, and the
-/// modules as /modules/NN-name.ko in load order. Errors: not_found/io (agent or module), as make_cpio.
+/// What every guest starts from: dev proc sys tmp kexlab payload abi, /dev/console, /dev/null, the agent as /init, the
+/// modules as /modules/NN-name.ko in load order, and the callers of further ABIs as /abi/NAME. Errors: not_found/io
+/// (agent, module or caller), as make_cpio.
 Result<Bytes> base_initramfs(const Target& target, const std::filesystem::path& agent,
-                             const std::vector<std::filesystem::path>& modules);
+                             const std::vector<std::filesystem::path>& modules,
+                             const std::vector<std::filesystem::path>& callers = {});
 
 /// Where a program for guests lies: $KEXLAB_GUEST_DIR/<target>/<name>, else guest/<target>/<name> beside this program,
 /// else ../libexec/kexlab/guest/<target>/<name> from there. Error: not_found, with the places looked at.

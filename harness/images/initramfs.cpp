@@ -30,9 +30,10 @@ std::string module_path(std::size_t index, const fs::path& module) {
 
 }  // namespace
 
-Result<Bytes> base_initramfs(const Target& target, const fs::path& agent, const std::vector<fs::path>& modules) {
+Result<Bytes> base_initramfs(const Target& target, const fs::path& agent, const std::vector<fs::path>& modules,
+                             const std::vector<fs::path>& callers) {
   std::vector<Entry> entries;
-  for (const char* name : {"dev", "proc", "sys", "tmp", "kexlab", "payload"}) entries.push_back(folder(name));
+  for (const char* name : {"dev", "proc", "sys", "tmp", "kexlab", "payload", "abi"}) entries.push_back(folder(name));
   // Documentation/admin-guide/devices.txt (6.1): 5,1 is the system console; 1,3 null. The kernel opens /dev/console for
   // init before anything could be mounted there.
   entries.push_back(character_device("dev/console", 5, 1, 0600));
@@ -40,6 +41,8 @@ Result<Bytes> base_initramfs(const Target& target, const fs::path& agent, const 
   entries.push_back({"init", S_IFREG | 0755, agent, 0, 0});
   for (std::size_t i = 0; i < modules.size(); ++i)
     entries.push_back({module_path(i, modules[i]), S_IFREG | 0644, modules[i], 0, 0});
+  for (const auto& caller : callers)
+    entries.push_back({"abi/" + caller.filename().string(), S_IFREG | 0755, caller, 0, 0});
   auto archive = make_cpio(entries);
   if (!archive) archive.error().asked = "write the initramfs for " + target.name + ": " + archive.error().asked;
   return archive;

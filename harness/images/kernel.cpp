@@ -343,6 +343,11 @@ Result<fs::path> keep_unwrapped(const Kernel& kernel, const Progress& progress) 
 
 }  // namespace
 
+bool Kernel::has(const std::string& option) const {
+  const auto at = config.find("CONFIG_" + option);
+  return at != config.end() && at->second != "n";
+}
+
 Result<Kernel> user_kernel(const fs::path& file, const Target* target) {
   const auto bytes = read_file(file);
   if (!bytes) return tl::unexpected(bytes.error());

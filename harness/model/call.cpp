@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "harness/model/checks.h"
+#include "kexlab/call.h"
 
 namespace kexlab::model {
 namespace {
@@ -27,6 +28,43 @@ const Constants& constants_of(std::string_view target) {
   return found == std::end(rows) ? any : *found;
 }
 
+std::uint64_t whole_pages(std::uint64_t size, std::uint64_t page) { return (size + page - 1) & ~(page - 1); }
+
+/// Bytes that can be read from such a pointer on, where `size` bytes were put behind it (MaterialisedCall). A guarded
+/// one blocks, then reads; a tag is refused as long as the caller has not asked for tagged addresses.
+std::uint64_t readable_bytes(Pointer kind, std::uint64_t size, std::uint64_t page) {
+  switch (kind) {
+    case Pointer::valid:
+    case Pointer::read_only:
+    case Pointer::guarded:
+      return whole_pages(std::max(size, std::uint64_t{1}), page);
+    case Pointer::half:
+      return size / 2;
+    case Pointer::tight:
+      return size;
+    case Pointer::one_short:
+      return size - std::min(size, std::uint64_t{1});
+    case Pointer::null:
+    case Pointer::unmapped:
+    case Pointer::kernel:
+    case Pointer::no_access:
+    case Pointer::tagged:
+    case Pointer::address:
+      return 0;
+  }
+  return 0;
+}
+
+std::uint64_t readable_bytes(const Segment& segment, std::uint64_t page) {
+  const std::uint64_t readable = readable_bytes(segment.buf, pieces_length(segment).value_or(0), page);
+  // A file's mapping begins at the page that the piece begins in.
+  const bool mapped = segment.pieces.size() == 1 && segment.pieces[0].kind == Piece::Kind::source;
+  if (!mapped || readable == 0 || (segment.buf != Pointer::valid && segment.buf != Pointer::read_only)) return readable;
+  const Piece& piece = segment.pieces[0];
+  const std::uint64_t lead = piece.offset & (page - 1);
+  return whole_pages(lead + piece.size, page) - lead;
+}
+
 }  // namespace
 
 Call make_call(const Situation& situation, const Plan& plan, const scenario::Credentials& as, bool compat) {
@@ -42,7 +80,9 @@ Call make_call(const Situation& situation, const Plan& plan, const scenario::Cre
   // KEXEC_ARCH_MASK is an unsigned int, so ~KEXEC_ARCH_MASK drops bits 32 to 63 too.
   call.flags = plan.flags & max_32;
   call.nr_segments = plan.count() & word;
-  call.array = plan.array;
+  const std::uint64_t padded = std::min(plan.count(), MaterialisedCall::most_padding_entries);
+  const std::uint64_t entries = std::max<std::uint64_t>(plan.segments.size(), padded);
+  call.array_readable = readable_bytes(plan.array, entries * call.entry_size(), situation.page_size);
   const std::uint64_t count = std::min(call.nr_segments, kexec::segment_max);
   for (std::uint64_t i = 0; i < count; ++i) {
     if (i >= plan.segments.size()) {
@@ -50,7 +90,8 @@ Call make_call(const Situation& situation, const Plan& plan, const scenario::Cre
       continue;
     }
     const Segment& segment = plan.segments[i];
-    call.segments.push_back({segment.bufsz & word, segment.mem & word, segment.memsz & word, segment.buf});
+    call.segments.push_back(
+        {segment.bufsz & word, segment.mem & word, segment.memsz & word, readable_bytes(segment, situation.page_size)});
   }
   return call;
 }

@@ -21,7 +21,7 @@ struct Constants {
 
 struct CallSegment {
   std::uint64_t bufsz = 0, mem = 0, memsz = 0;
-  Pointer buf = Pointer::valid;
+  std::uint64_t readable = 0;  ///< bytes from buf on that can be read
 };
 
 struct Call {
@@ -32,9 +32,11 @@ struct Call {
   std::uint64_t entry = 0;
   std::uint64_t flags = 0;  ///< the low 32 bits: all that the kernel looks at
   std::uint64_t nr_segments = 0;
-  Pointer array = Pointer::valid;
+  std::uint64_t array_readable = 0;   ///< bytes from the array's pointer on that can be read
   std::vector<CallSegment> segments;  ///< nr_segments of them, 16 at most
 
+  /// sizeof(struct kexec_segment) as the caller has it.
+  [[nodiscard]] std::uint64_t entry_size() const { return compat || constants->bits == 32 ? 16 : 32; }
   /// mem + memsz in the kernel's own arithmetic.
   [[nodiscard]] std::uint64_t end(const CallSegment& segment) const;
   /// ON_CRASH is set and this kernel has a crash slot.

@@ -13,22 +13,6 @@
 namespace kexlab::model {
 namespace {
 
-/// True where copying at least a byte from such a pointer faults. A guarded one blocks, then reads.
-bool faults(Pointer pointer) {
-  switch (pointer) {
-    case Pointer::valid:
-    case Pointer::read_only:
-    case Pointer::guarded:
-      return false;
-    case Pointer::null:
-    case Pointer::unmapped:
-    case Pointer::half:
-    case Pointer::kernel:
-    case Pointer::no_access:
-      return true;
-  }
-  return true;
-}
 
 Decision check_configured(const Call& call) { return refuse_if(!call.config("KEXEC", true), enosys); }
 
@@ -62,17 +46,14 @@ Decision check_compat_arch(const Call& call) {
   return refuse_if(call.compat && (call.flags & kexec::arch_mask) == kexec::arch_default, einval);
 }
 
-Decision check_array(const Call& call) {
-  return refuse_if(!call.compat && call.nr_segments > 0 && faults(call.array), efault);
-}
+bool array_faults(const Call& call) { return call.nr_segments * call.entry_size() > call.array_readable; }
+
+Decision check_array(const Call& call) { return refuse_if(!call.compat && array_faults(call), efault); }
 
 Decision check_compat_array(const Call& call) {
-  constexpr long entry_bytes = 16;  // struct compat_kexec_segment: four u32
-  if (!call.compat || call.nr_segments == 0 || !faults(call.array)) return std::nullopt;
-  // The entry that faults returns its bytes that were not copied; with a pointer that is good for half of the array and
-  // an odd number of entries that is half an entry.
-  const bool inside = call.array == Pointer::half && call.nr_segments % 2 == 1;
-  return Answer{inside ? entry_bytes / 2 : entry_bytes, 0};
+  if (!call.compat || !array_faults(call)) return std::nullopt;
+  // Entries are copied one by one; the one that faults gives its bytes that were not copied.
+  return Answer{static_cast<long>(call.entry_size() - call.array_readable % call.entry_size()), 0};
 }
 
 Decision check_lock(const Call& call) { return refuse_if(call.situation->lock_held, ebusy); }
@@ -179,7 +160,7 @@ Decision check_control_pages(const Call& call) {
 
 Decision check_buffers(const Call& call) {
   return refuse_if(std::any_of(call.segments.begin(), call.segments.end(),
-                               [](const CallSegment& segment) { return segment.bufsz > 0 && faults(segment.buf); }),
+                               [](const CallSegment& segment) { return segment.bufsz > segment.readable; }),
                    efault);
 }
 

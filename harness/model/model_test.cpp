@@ -48,6 +48,12 @@ struct Setting {
     return add(reservation.start, 2 * page);
   }
   Segment& first() { return plan.segments.at(0); }
+  /// Gives the first segment so many bytes of contents.
+  Segment& contents(std::uint64_t size) {
+    first().pieces = {Piece::of_pattern(1, size)};
+    first().bufsz = size;
+    return first();
+  }
 };
 
 struct Row {
@@ -181,6 +187,19 @@ INSTANTIATE_TEST_SUITE_P(
             [](Setting& s) { s.compat = true, s.plan.array = Pointer::null; }},
         Row{"compat_array_half_of_one", "compat_array", 8, 0,
             [](Setting& s) { s.compat = true, s.plan.array = Pointer::half; }},
+        Row{"compat_array_one_short", "compat_array", 1, 0,
+            [](Setting& s) { s.add(0x1000000, page).compat = true, s.plan.array = Pointer::one_short; }},
+        Row{"compat_array_tight", "accepted", 0, 0,
+            [](Setting& s) { s.compat = true, s.plan.flags = i386, s.plan.array = Pointer::tight; }},
+        Row{"compat_array_half_of_three_for_one", "accepted", 0, 0,
+            [](Setting& s) {
+              s.add(0x1000000, page).add(0x2000000, page).compat = true;
+              s.plan.flags = i386, s.plan.array = Pointer::half, s.plan.nr_segments = 1;
+            }},
+        Row{"array_tight", "accepted", 0, 0, [](Setting& s) { s.plan.array = Pointer::tight; }},
+        Row{"array_one_short", "array", -1, efault, [](Setting& s) { s.plan.array = Pointer::one_short; }},
+        Row{"array_tagged", "array", -1, efault, [](Setting& s) { s.plan.array = Pointer::tagged; }},
+        Row{"array_at_an_address", "array", -1, efault, [](Setting& s) { s.plan.array = Pointer::address; }},
         Row{"compat_array_half_of_two", "compat_array", 16, 0,
             [](Setting& s) { s.add(0x1000000, page).compat = true, s.plan.array = Pointer::half; }},
         Row{"locked", "lock", -1, ebusy, [](Setting& s) { s.situation.lock_held = true; }},
@@ -248,6 +267,19 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"buf_null", "buffer", -1, efault, [](Setting& s) { s.first().buf = Pointer::null; }},
         Row{"buf_half", "buffer", -1, efault, [](Setting& s) { s.first().buf = Pointer::half; }},
         Row{"buf_kernel", "buffer", -1, efault, [](Setting& s) { s.first().buf = Pointer::kernel; }},
+        Row{"buf_tight", "accepted", 0, 0, [](Setting& s) { s.contents(100).buf = Pointer::tight; }},
+        Row{"buf_one_short", "buffer", -1, efault, [](Setting& s) { s.contents(100).buf = Pointer::one_short; }},
+        Row{"buf_half_is_read_less", "accepted", 0, 0,
+            [](Setting& s) { s.contents(100).buf = Pointer::half, s.first().bufsz = 50; }},
+        Row{"buf_read_to_its_last_page", "accepted", 0, 0, [](Setting& s) { s.contents(100).bufsz = page; }},
+        Row{"buf_read_past_its_last_page", "buffer", -1, efault, [](Setting& s) { s.contents(100).bufsz = page + 1; }},
+        Row{"buf_of_a_file_in_its_middle", "buffer", -1, efault,
+            [](Setting& s) {
+              s.contents(100).pieces = {Piece::of_source("f", 100, 100)};
+              s.first().bufsz = page - 99;
+            }},
+        Row{"buf_tagged", "buffer", -1, efault, [](Setting& s) { s.first().buf = Pointer::tagged; }},
+        Row{"buf_at_an_address", "buffer", -1, efault, [](Setting& s) { s.first().buf = Pointer::address; }},
         Row{"buf_no_access", "buffer", -1, efault, [](Setting& s) { s.first().buf = Pointer::no_access; }},
         Row{"buf_read_only", "accepted", 0, 0, [](Setting& s) { s.first().buf = Pointer::read_only; }},
         Row{"buf_guarded", "accepted", 0, 0, [](Setting& s) { s.first().buf = Pointer::guarded; }},

@@ -211,8 +211,8 @@ void expect_same_call(const scenario::LoadStep& load, const Attempt& call) {
   EXPECT_EQ(load.extra_flags | *load.arch, call.plan.flags);
   EXPECT_EQ(value(*load.entry), call.plan.entry);
   EXPECT_EQ(load.nr_segments, call.plan.nr_segments);
-  EXPECT_EQ(load.array, call.plan.array);
-  EXPECT_EQ(load.compat, call.compat);
+  EXPECT_EQ(load.array.kind, call.plan.array);
+  EXPECT_EQ(load.abi == "compat", call.compat);
   EXPECT_EQ(load.as, call.as);
   ASSERT_EQ(load.segments.size(), call.plan.segments.size());
   for (std::size_t i = 0; i < load.segments.size(); ++i) {
@@ -221,7 +221,7 @@ void expect_same_call(const scenario::LoadStep& load, const Attempt& call) {
     EXPECT_EQ(value(*written.at), meant.mem);
     EXPECT_EQ(value(written.size), meant.memsz);
     EXPECT_EQ(value(*written.data), meant.bufsz);
-    EXPECT_EQ(written.buf, meant.buf);
+    EXPECT_EQ(written.buf.kind, meant.buf);
     EXPECT_EQ(written.pattern, meant.pieces.at(0).seed);
   }
 }

@@ -41,7 +41,7 @@ std::string call_text(const Attempt& call) {
                   hex(plan.flags & ~kexec::arch_mask), hex(plan.entry));
   if (plan.nr_segments) out += fmt::format("      nr: {}\n", hex(*plan.nr_segments));
   if (plan.array != Pointer::valid) out += fmt::format("      array: {}\n", quoted(to_string(plan.array)));
-  if (call.compat) out += "      compat: true\n";
+  if (call.compat) out += "      abi: compat\n";
   if (call.as.any()) out += fmt::format("      as: {{{}}}\n", caller_text(call.as));
   if (!plan.segments.empty()) out += "      segments:\n";
   for (const Segment& segment : plan.segments) out += segment_text(segment);

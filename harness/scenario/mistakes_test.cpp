@@ -142,7 +142,7 @@ INSTANTIATE_TEST_SUITE_P(
         steps("hold_twice", "  - hold\n  - hold", "5:5", "held already"),
         steps("release_of_nothing", "  - release", "4:5", "nobody holds"),
         steps("held_at_the_end", "  - hold", "4:5", "leaves the kexec lock held"),
-        steps("hold_takes_nothing", "  - hold: {x: 1}", "4:11", "`hold` takes nothing"),
+        steps("vmcore_takes_nothing", "  - vmcore: {x: 1}", "4:13", "`vmcore` takes nothing"),
         steps("vmcore_without_crash", "  - vmcore", "4:5", "outside a crash kernel"),
         steps("empty_check", "  - check: {}", "4:5", "looks at nothing"),
         steps("empty_state", "  - state: {}", "4:5", "looks at nothing"),

@@ -136,7 +136,7 @@ Result<LoadStep> parse_load(const yaml::Node& node) {
   row.optional("arch", out.arch, read_arch);
   row.optional("nr", out.nr_segments);
   row.optional("array", out.array, read_pointer);
-  row.optional("compat", out.compat);
+  row.optional("abi", out.abi, yaml::word_of(abi_words()));
   row.optional("as", out.as, parse_credentials);
   row.optional("times", out.repeat, yaml::between(1, most_times));
   if (auto status = row.done(); !status) return tl::unexpected(status.error());

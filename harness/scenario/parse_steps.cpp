@@ -19,6 +19,7 @@ Result<UnloadStep> parse_unload(const yaml::Node& node) {
   MapReader row(node, "unload", "unload");
   row.optional("crash", out.crash);
   row.optional("flags", out.extra_flags, read_load_flags);
+  row.optional("abi", out.abi, yaml::word_of(abi_words()));
   row.optional("as", out.as, parse_credentials);
   if (auto status = row.done(); !status) return tl::unexpected(status.error());
   return out;
@@ -44,6 +45,14 @@ Result<RebootStep> parse_reboot(const yaml::Node& node) {
   row.optional("as", out.as, parse_credentials);
   if (auto status = row.done(); !status) return tl::unexpected(status.error());
   return out;
+}
+
+Result<HoldStep> parse_hold(const yaml::Node& node) {
+  std::string at = "buffer";
+  MapReader row(node, "hold", "hold");
+  row.optional("at", at, yaml::word_of({"buffer", "array"}));
+  if (auto status = row.done(); !status) return tl::unexpected(status.error());
+  return HoldStep{.at_array = at == "array"};
 }
 
 Result<CheckStep> parse_check(const yaml::Node& node) {
@@ -193,7 +202,7 @@ Status StepsParser::action(const std::string& name, const yaml::Node& value, con
   if (name == "check") return quiet(parse_check(value), expect, where);
   if (name == "vmcore") return quiet(parse_nothing<VmcoreStep>(name, value), expect, where);
   if (name == "random") return quiet(parse_random(value), expect, where);
-  if (name == "hold") return quiet(parse_nothing<HoldStep>(name, value), expect, where);
+  if (name == "hold") return quiet(parse_hold(value), expect, where);
   if (name == "release") return quiet(parse_nothing<ReleaseStep>(name, value), expect, where);
   if (expect != nullptr) return yaml::fail_at(expect->where(), "`expect` beside an action that is no call");
   return name == "switch" ? change(value, where) : repeat(value);

@@ -121,10 +121,15 @@ Result<std::optional<std::uint64_t>> read_arch(const yaml::Node& node) {
   return yaml::fail_at(node.where(), fmt::format("unknown architecture `{}`", *text), yaml::suggestion(*text, known));
 }
 
-Result<Pointer> read_pointer(const yaml::Node& node) {
-  if (node.is_null()) return Pointer::null;
+Result<PointerSpec> read_pointer(const yaml::Node& node) {
+  if (node.is_null()) return PointerSpec{.kind = Pointer::null};
+  if (auto text = yaml::as_string(node); text && text->starts_with("0x")) {
+    return yaml::as_integer(node, 0, ~std::uint64_t{0}).map([](std::uint64_t address) {
+      return PointerSpec{.kind = Pointer::address, .address = address};
+    });
+  }
   return yaml::as_word(node, names(pointer_words())).map([](const std::string& word) {
-    return value_of(pointer_words(), word).value();
+    return PointerSpec{.kind = value_of(pointer_words(), word).value()};
   });
 }
 

@@ -113,16 +113,18 @@ Result<std::vector<Step>> read_steps(const yaml::Node& root, const std::optional
 }
 
 /// Adds a feature that a step shows.
-void need(Case& item, const char* feature) {
+void need(Case& item, const std::string& feature) {
   auto& features = item.features;
-  if (std::find(features.begin(), features.end(), feature) == features.end()) features.emplace_back(feature);
+  if (std::find(features.begin(), features.end(), feature) == features.end()) features.push_back(feature);
 }
 
 void add_features(Case& item) {
   for (const Step& step : item.steps) {
     if (const auto* load = std::get_if<LoadStep>(&step.action)) {
       if (load->witness) need(item, "witness");
-      if (load->compat) need(item, "compat");
+      if (load->abi != native_abi) need(item, load->abi);
+    } else if (const auto* unload = std::get_if<UnloadStep>(&step.action)) {
+      if (unload->abi != native_abi) need(item, unload->abi);
     } else if (const auto* change = std::get_if<SwitchStep>(&step.action)) {
       need(item, change->land == SwitchStep::Land::witness ? "witness" : "kernel");
       if (change->how == SwitchStep::How::crash) need(item, "crash");

@@ -39,6 +39,15 @@ struct Credentials {
   bool operator==(const Credentials&) const = default;
 };
 
+/// The ABI of callers that are built for the kernel's own; others stand in the table of targets.
+inline constexpr const char* native_abi = "native";
+
+/// A pointer as written: a kind of mistake, or an address of its own.
+struct PointerSpec {
+  Pointer kind = Pointer::valid;
+  std::uint64_t address = 0;
+};
+
 /// A segment as written. Defaults give a sane one.
 struct SegmentSpec {
   std::string name;                ///< default "segment N"
@@ -46,7 +55,7 @@ struct SegmentSpec {
   Expression size;                 ///< memsz
   std::optional<Expression> data;  ///< bufsz; default: memsz
   std::uint32_t pattern = 0;       ///< seed of the fill; default: index + 1
-  Pointer buf = Pointer::valid;
+  PointerSpec buf;
 };
 
 /// load: of a kernel (the boot protocol plans it) or of explicit segments.
@@ -64,14 +73,15 @@ struct LoadStep {
   std::uint64_t extra_flags = 0;        ///< or-ed to the flags
   std::optional<std::uint64_t> arch;    ///< KEXEC_ARCH value (shifted); default: the target's own
   std::optional<std::uint64_t> nr_segments;
-  Pointer array = Pointer::valid;
-  bool compat = false;
+  PointerSpec array;
+  std::string abi = native_abi;
   Credentials as;
   Expectation expect;
   unsigned repeat = 1;  ///< same call that often (measuring)
 };
 struct UnloadStep {
   bool crash = false;
+  std::string abi = native_abi;
   std::uint64_t extra_flags = 0;
   Credentials as;
   Expectation expect;
@@ -144,7 +154,10 @@ struct RandomStep {
   std::uint64_t calls = 0;
   std::uint64_t seed = 1;
 };
-struct HoldStep {};  ///< another task holds the kexec lock
+/// Another task's load stops in the copy of its buffer, holding the kexec lock, or at its array, before it.
+struct HoldStep {
+  bool at_array = false;
+};
 struct ReleaseStep {};
 
 struct Step {

@@ -136,7 +136,7 @@ TEST(Scenario, EveryKeyOfALoadIsRead) {
       arch: 386
       nr: 17
       array: null
-      compat: true
+      abi: compat
       as: {uid: 1000, drop: [sys_boot], userns: true, pidns: true}
       times: 3
     expect: EINVAL
@@ -146,15 +146,15 @@ TEST(Scenario, EveryKeyOfALoadIsRead) {
   EXPECT_EQ(load.segments[0].name, "low");
   EXPECT_EQ(load.segments[0].data->text, "100");
   EXPECT_EQ(load.segments[0].pattern, 7u);
-  EXPECT_EQ(load.segments[0].buf, Pointer::half);
+  EXPECT_EQ(load.segments[0].buf.kind, Pointer::half);
   EXPECT_TRUE(load.crash);
   EXPECT_THAT(load.order, ElementsAre("reverse"));
   EXPECT_EQ(load.entry->text, "previous start");
   EXPECT_EQ(load.extra_flags, 0x42u);
   EXPECT_EQ(load.arch, 3u << 16);
   EXPECT_EQ(load.nr_segments, 17u);
-  EXPECT_EQ(load.array, Pointer::null);
-  EXPECT_TRUE(load.compat);
+  EXPECT_EQ(load.array.kind, Pointer::null);
+  EXPECT_EQ(load.abi, "compat");
   EXPECT_EQ(load.as.uid, 1000u);
   EXPECT_THAT(load.as.drop, ElementsAre("sys_boot"));
   EXPECT_TRUE(load.as.user_namespace);
@@ -267,7 +267,7 @@ expect: EINVAL
   ASSERT_EQ(cases.size(), 8u);
   EXPECT_EQ(cases[1].id, "a[crash=true,flags=ON_CRASH,buf=unmapped]");
   EXPECT_EQ(cases[1].about, "With true and ON_CRASH, $5.");
-  EXPECT_EQ(action<LoadStep>(cases[0].steps, 0).segments[0].buf, Pointer::null);
+  EXPECT_EQ(action<LoadStep>(cases[0].steps, 0).segments[0].buf.kind, Pointer::null);
   EXPECT_EQ(action<LoadStep>(cases[1].steps, 0).extra_flags, 0x41u);
   EXPECT_EQ(action<LoadStep>(cases[2].steps, 0).extra_flags, 0x40u);
   EXPECT_FALSE(action<LoadStep>(cases[7].steps, 0).crash);
@@ -351,8 +351,16 @@ TEST(Words, EveryLimitationOfATargetNamesAFeature) {
 
 TEST(Words, EveryPointerHasAWord) {
   for (const auto& [name, value] : pointer_words())
-    EXPECT_EQ(*read_pointer(yaml::Node::scalar({}, name)), value) << name;
-  EXPECT_EQ(pointer_words().size(), static_cast<std::size_t>(Pointer::no_access) + 1);
+    EXPECT_EQ(read_pointer(yaml::Node::scalar({}, name))->kind, value) << name;
+  EXPECT_EQ(pointer_words().size(), static_cast<std::size_t>(Pointer::address)) << "an address is written as a number";
+}
+
+TEST(Words, APointerMayBeAnAddress) {
+  const auto pointer = read_pointer(yaml::Node::scalar({}, "0xfffffffffffff000"));
+  ASSERT_TRUE(pointer);
+  EXPECT_EQ(pointer->kind, Pointer::address);
+  EXPECT_EQ(pointer->address, 0xfffffffffffff000u);
+  EXPECT_FALSE(read_pointer(yaml::Node::scalar({}, "0x10000000000000000")));
 }
 
 TEST(Words, ArchitecturesAreShifted) {

@@ -24,6 +24,7 @@ constexpr MapTitle maps[] = {
     {"file", "`kernel:`, `initrd:` a file for kexec_file_load(2)"},
     {"state", "`state:` what the kernel shows of kexec"},
     {"switch", "`switch:` leave the running kernel"},
+    {"hold", "`hold:` a load that stops half-way"},
     {"reboot", "`reboot:` a reboot(2) that returns"},
     {"check", "`check:` facts of the kernel that runs now"},
     {"read", "`read:` a file of the guest"},
@@ -69,8 +70,8 @@ constexpr Key keys[] = {
     {"step", "read", Form::map, "read", "read a file"},
     {"step", "write", Form::map, "write", "write a file"},
     {"step", "random", Form::map, "random", "random calls, each of which must give what the contract says"},
-    {"step", "hold", Form::nothing, "", "another task takes the kexec lock and keeps it"},
-    {"step", "release", Form::nothing, "", "that task lets go"},
+    {"step", "hold", Form::map, "hold", "another task's load stops half-way, with the kexec lock taken"},
+    {"step", "release", Form::nothing, "", "that load goes on"},
     {"step", "repeat", Form::map, "repeat", "steps several times"},
     {"step", "expect", Form::text, "EINVAL",
      "beside a call: `ok` (default), an errno's name, `value N` (a positive return value), `model` (what the contract "
@@ -91,8 +92,8 @@ constexpr Key keys[] = {
     {"load", "arch", Form::word, "own|default|@archs|@number",
      "KEXEC_ARCH value (a number stands as it is, shifted); default own"},
     {"load", "nr", Form::number, "", "nr_segments; default: as many as there are"},
-    {"load", "array", Form::word, "@pointers", "the segments pointer; default valid"},
-    {"load", "compat", Form::boolean, "", "by the 32-bit system call; default false"},
+    {"load", "array", Form::word, "@pointers|@number", "the segments pointer; default valid"},
+    {"load", "abi", Form::word, "@abis", "the ABI of the program that calls: `compat` is a 32-bit one; default native"},
     {"load", "as", Form::map, "as", "who calls; default root"},
     {"load", "times", Form::number, "", "the same call that often, 1 to 10000; default 1"},
 
@@ -102,7 +103,7 @@ constexpr Key keys[] = {
     {"segment", "size", Form::expression, "", "memsz", true},
     {"segment", "data", Form::expression, "", "bufsz; default: memsz"},
     {"segment", "fill", Form::text, "pattern 1", "the bytes: a pattern's seed; default: the segment's number from 1"},
-    {"segment", "buf", Form::word, "@pointers", "the buffer's pointer; default valid"},
+    {"segment", "buf", Form::word, "@pointers|@number", "the buffer's pointer; default valid"},
     {"segment", "repeat", Form::number, "", "that many such segments, 1 to 64, seeds counting up; default 1"},
     {"segment", "gap", Form::expression, "", "with `repeat`: bytes between one and the next; default 0"},
 
@@ -113,6 +114,7 @@ constexpr Key keys[] = {
 
     {"unload", "crash", Form::boolean, "", "the crash slot; default false"},
     {"unload", "flags", Form::words, "none|@load_flags|@number", "or-ed to the flags"},
+    {"unload", "abi", Form::word, "@abis", "the ABI of the program that calls; default native"},
     {"unload", "as", Form::map, "as", "who calls; default root"},
 
     {"file_load", "kernel", Form::word_or_map, "@files:file", "the kernel's file; default self"},
@@ -137,6 +139,9 @@ constexpr Key keys[] = {
     {"switch", "how", Form::word, "reboot|crash", "reboot(2) into the normal image, or sysrq-c into the crash image",
      true},
     {"switch", "land", Form::word, "kernel|witness", "what must come up; default: what was loaded"},
+
+    {"hold", "at", Form::word, "buffer|array",
+     "where it stops: in the copy of its buffer (default), or of its segments array, when the lock is not taken yet"},
 
     {"reboot", "cmd", Form::number, "", "command; default LINUX_REBOOT_CMD_KEXEC"},
     {"reboot", "magic1", Form::number, "", "first magic number; default the right one"},
@@ -171,6 +176,7 @@ std::vector<std::string> filled(std::string_view word) {
   if (word == "@files") return file_words();
   if (word == "@opens") return open_words();
   if (word == "@archs") return names(arch_words());
+  if (word == "@abis") return abi_words();
   if (word == "@pointers") return names(pointer_words());
   if (word == "@capabilities") return capability_names();
   if (word == "@features") return feature_names();

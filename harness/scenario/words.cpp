@@ -4,6 +4,7 @@
 
 #include <iterator>
 
+#include "harness/targets/target.h"
 #include "harness/wire/capabilities.h"
 
 namespace kexlab::scenario {
@@ -58,10 +59,11 @@ const Words<std::uint64_t>& arch_words() {
 }
 
 const Words<Pointer>& pointer_words() {
-  static const Words<Pointer> words{{"valid", Pointer::valid},       {"null", Pointer::null},
-                                    {"unmapped", Pointer::unmapped}, {"half", Pointer::half},
-                                    {"kernel", Pointer::kernel},     {"read_only", Pointer::read_only},
-                                    {"guarded", Pointer::guarded},   {"no_access", Pointer::no_access}};
+  static const Words<Pointer> words{
+      {"valid", Pointer::valid},         {"null", Pointer::null},           {"unmapped", Pointer::unmapped},
+      {"half", Pointer::half},           {"kernel", Pointer::kernel},       {"read_only", Pointer::read_only},
+      {"guarded", Pointer::guarded},     {"no_access", Pointer::no_access}, {"tight", Pointer::tight},
+      {"one_short", Pointer::one_short}, {"tagged", Pointer::tagged}};
   return words;
 }
 
@@ -70,9 +72,16 @@ const std::vector<std::string>& capability_names() {
   return names;
 }
 
-const std::vector<std::string>& feature_names() {
-  static const std::vector<std::string> names{
-      "kernel", "witness", "crash", "jump", "compat", "hold", "snapshot", "icount", "empty_crash_segment"};
+std::vector<std::string> abi_words() {
+  std::vector<std::string> names = abi_names();
+  names.insert(names.begin(), native_abi);
+  return names;
+}
+
+std::vector<std::string> feature_names() {
+  std::vector<std::string> names{"kernel", "witness", "crash", "jump", "hold", "snapshot", "icount",
+                                 "empty_crash_segment"};
+  for (std::string& name : abi_names()) names.push_back(std::move(name));
   return names;
 }
 

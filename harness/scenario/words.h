@@ -32,8 +32,10 @@ const Words<std::uint64_t>& arch_words();
 const Words<Pointer>& pointer_words();
 /// Capabilities without "CAP_", lower case. Source: include/uapi/linux/capability.h (6.1).
 const std::vector<std::string>& capability_names();
-/// What a target may lack: the features that a limitation in the table of targets can name.
-const std::vector<std::string>& feature_names();
+/// "native" and the ABIs of all targets.
+std::vector<std::string> abi_words();
+/// What a target may lack: the features that a limitation in the table of targets can name, and the ABIs of others.
+std::vector<std::string> feature_names();
 
 template <class T>
 std::vector<std::string> names(const Words<T>& words) {
@@ -53,8 +55,8 @@ Result<std::uint64_t> read_file_load_flags(const yaml::Node& node);
 Result<FileSpec::Edit> read_edit(const yaml::Node& node);
 /// "own" reads as nothing.
 Result<std::optional<std::uint64_t>> read_arch(const yaml::Node& node);
-/// A pointer's word; YAML's own null is the null pointer.
-Result<Pointer> read_pointer(const yaml::Node& node);
+/// A pointer's word, or a number: an address of its own. YAML's own null is the null pointer.
+Result<PointerSpec> read_pointer(const yaml::Node& node);
 Result<std::string> read_capability(const yaml::Node& node);
 /// "pattern N": the seed.
 Result<std::uint32_t> read_fill(const yaml::Node& node);

@@ -32,6 +32,13 @@ struct Limitation {
   std::string source;
 };
 
+/// Another ABI by which programs can enter the target's kernels, such as the 32-bit one of a 64-bit kernel.
+struct Abi {
+  std::string name;     ///< "compat", "x32"
+  std::string triplet;  ///< Debian cross compiler prefix of its programs
+  std::string config;   ///< option that a kernel must be built with, without "CONFIG_"
+};
+
 struct Target {
   std::string name;          ///< "x86_64"
   std::string triplet;       ///< Debian cross compiler prefix, "x86_64-linux-gnu"
@@ -51,7 +58,7 @@ struct Target {
   /// under -icount shift=0 (1 ns is 1 instruction). Empty and 0: none.
   std::string counter_register;
   std::uint64_t counter_ns = 0;
-  std::string compat_triplet;            ///< compiler prefix of 32-bit callers, empty: none
+  std::vector<Abi> abis;                 ///< further ABIs of callers, beside the native one
   std::uint64_t witness_address = 0;     ///< physical address the witness is landed at by default
   std::uint64_t crashkernel_mib = 160;   ///< reservation that a Debian kernel and our initrd fit in
   std::uint64_t crash_memory_mib = 768;  ///< guest memory for crash scenarios
@@ -59,6 +66,8 @@ struct Target {
 
   /// The limitation for a feature, or nullptr where the target can do it.
   [[nodiscard]] const Limitation* limit(std::string_view feature) const;
+  /// The ABI of that name, or nullptr where the target has none.
+  [[nodiscard]] const Abi* find_abi(std::string_view abi) const;
 };
 
 /// Parses a table. Errors: invalid_argument with file:line:column, what is wrong and the nearest right word.
@@ -69,6 +78,8 @@ Status targets_status();
 /// All rows of the embedded table, in its order; none where targets_status() is an error.
 const std::vector<Target>& all_targets();
 std::vector<std::string> target_names();
+/// Names of the ABIs of all targets, each once.
+std::vector<std::string> abi_names();
 /// The named row, or nullptr.
 const Target* find_target(std::string_view name);
 /// The named row. Errors: not_found with the nearest name; the table's own.

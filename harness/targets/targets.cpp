@@ -44,6 +44,16 @@ Result<Limitation> read_limitation(const yaml::Node& node) {
   return out;
 }
 
+Result<Abi> read_abi(const yaml::Node& node) {
+  Abi out;
+  yaml::Reader row(node, "abi");
+  row.required("abi", out.name);
+  row.required("triplet", out.triplet);
+  row.required("config", out.config);
+  if (auto status = row.done(); !status) return tl::unexpected(status.error());
+  return out;
+}
+
 Status check_target(const Target& target, const yaml::Position& where) {
   if (!std::has_single_bit(target.page_size)) {
     return yaml::fail_at(where, fmt::format("page_size {} is no power of two", target.page_size));
@@ -78,7 +88,7 @@ Result<Target> read_target(const yaml::Node& node) {
   row.optional("kvm_host", out.kvm_host);
   row.optional("counter_register", out.counter_register);
   row.optional("counter_ns", out.counter_ns, yaml::between(0, 1'000'000));
-  row.optional("compat_triplet", out.compat_triplet);
+  row.optional("abis", out.abis, yaml::list_of(read_abi));
   row.required("witness_address", out.witness_address);
   row.optional("crashkernel_mib", out.crashkernel_mib, yaml::between(1, most_mib));
   row.optional("crash_memory_mib", out.crash_memory_mib, yaml::between(16, most_mib));
@@ -99,6 +109,11 @@ const Limitation* Target::limit(std::string_view feature) const {
   auto found = std::find_if(limitations.begin(), limitations.end(),
                             [&](const Limitation& row) { return row.feature == feature; });
   return found == limitations.end() ? nullptr : &*found;
+}
+
+const Abi* Target::find_abi(std::string_view abi) const {
+  auto found = std::find_if(abis.begin(), abis.end(), [&](const Abi& row) { return row.name == abi; });
+  return found == abis.end() ? nullptr : &*found;
 }
 
 Result<std::vector<Target>> parse_targets(std::string_view text, std::string_view file) {
@@ -144,6 +159,16 @@ Result<const Target*> require_target(std::string_view name) {
 std::vector<std::string> target_names() {
   std::vector<std::string> out;
   for (const Target& row : all_targets()) out.push_back(row.name);
+  return out;
+}
+
+std::vector<std::string> abi_names() {
+  std::vector<std::string> out;
+  for (const Target& row : all_targets()) {
+    for (const Abi& abi : row.abis) {
+      if (std::find(out.begin(), out.end(), abi.name) == out.end()) out.push_back(abi.name);
+    }
+  }
   return out;
 }
 

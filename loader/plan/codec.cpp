@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A plan as bytes. Little-endian whatever the host, fixed-width numbers, sizes in front, version first:
 //
-//   plan:    "KXPL" · version u8 = 1 · arch str · entry u64 · flags u64 · array u8 · has_nr u8 · nr_segments u64 ·
+//   plan:    "KXPL" · version u8 = 1 · arch str · entry u64 · flags u64 · array pointer · has_nr u8 · nr_segments u64 ·
 //            count u32 · count × segment
-//   segment: name str · bufsz u64 · mem u64 · memsz u64 · buf u8 · count u32 · count × piece
+//   segment: name str · bufsz u64 · mem u64 · memsz u64 · buf pointer · count u32 · count × piece
+//   pointer: kind u8 · only where that is `address`: address u64
 //   piece:   kind u8 · bytes blob · source str · offset u64 · size u64 · seed u32
 //   str, blob: size u32 · that many bytes
 //
@@ -19,7 +20,7 @@ namespace {
 
 constexpr std::string_view magic = "KXPL";
 constexpr std::uint8_t version = 1;
-constexpr std::uint8_t last_pointer = static_cast<std::uint8_t>(Pointer::no_access);
+constexpr std::uint8_t last_pointer = static_cast<std::uint8_t>(Pointer::address);
 constexpr std::uint8_t last_kind = static_cast<std::uint8_t>(Piece::Kind::pattern);
 
 class Writer {
@@ -42,6 +43,11 @@ class Writer {
   Bytes out_;
 };
 
+void write(Writer& out, Pointer kind, std::uint64_t address) {
+  out.number(static_cast<std::uint8_t>(kind));
+  if (kind == Pointer::address) out.number(address);
+}
+
 void write(Writer& out, const Piece& piece) {
   out.number(static_cast<std::uint8_t>(piece.kind));
   out.blob(piece.bytes);
@@ -56,7 +62,7 @@ void write(Writer& out, const Segment& segment) {
   out.number(segment.bufsz);
   out.number(segment.mem);
   out.number(segment.memsz);
-  out.number(static_cast<std::uint8_t>(segment.buf));
+  write(out, segment.buf, segment.buf_address);
   out.number(static_cast<std::uint32_t>(segment.pieces.size()));
   for (const Piece& piece : segment.pieces) write(out, piece);
 }
@@ -113,6 +119,12 @@ class Reader {
   std::optional<Error> error_;
 };
 
+Pointer read_pointer(Reader& in, const char* what, std::uint64_t& address) {
+  const auto kind = static_cast<Pointer>(in.bounded(what, last_pointer));
+  if (kind == Pointer::address) address = in.number<std::uint64_t>("address");
+  return kind;
+}
+
 Piece read_piece(Reader& in) {
   Piece piece;
   piece.kind = static_cast<Piece::Kind>(in.bounded("kind of piece", last_kind));
@@ -130,7 +142,7 @@ Segment read_segment(Reader& in) {
   segment.bufsz = in.number<std::uint64_t>("bufsz");
   segment.mem = in.number<std::uint64_t>("mem");
   segment.memsz = in.number<std::uint64_t>("memsz");
-  segment.buf = static_cast<Pointer>(in.bounded("buf pointer", last_pointer));
+  segment.buf = read_pointer(in, "buf pointer", segment.buf_address);
   const auto count = in.bounded("number of pieces", PlanLimits::pieces);
   // Grown one by one: a count that promises more than the bytes hold never allocates for it.
   for (std::uint32_t i = 0; i < count && !in.stopped(); ++i) segment.pieces.push_back(read_piece(in));
@@ -148,7 +160,7 @@ void read_header(Reader& in, Plan& plan) {
   plan.arch = in.text("arch", PlanLimits::text_bytes);
   plan.entry = in.number<std::uint64_t>("entry");
   plan.flags = in.number<std::uint64_t>("flags");
-  plan.array = static_cast<Pointer>(in.bounded("array pointer", last_pointer));
+  plan.array = read_pointer(in, "array pointer", plan.array_address);
   const auto has_nr = in.bounded("nr_segments mark", std::uint8_t{1});
   const auto nr = in.number<std::uint64_t>("nr_segments");
   if (has_nr == 1) plan.nr_segments = nr;
@@ -164,7 +176,7 @@ Bytes encode_plan(const Plan& plan) {
   out.text(plan.arch);
   out.number(plan.entry);
   out.number(plan.flags);
-  out.number(static_cast<std::uint8_t>(plan.array));
+  write(out, plan.array, plan.array_address);
   out.number(static_cast<std::uint8_t>(plan.nr_segments.has_value()));
   out.number(plan.nr_segments.value_or(0));
   out.number(static_cast<std::uint32_t>(plan.segments.size()));

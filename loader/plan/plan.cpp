@@ -54,6 +54,7 @@ std::string piece_text(const Piece& piece) {
 std::string segment_text(const Segment& segment) {
   std::string text = segment.name;
   if (segment.buf != Pointer::valid) text += std::string(" buf=") + to_string(segment.buf);
+  if (segment.buf == Pointer::address) text.append(" ").append(hex(segment.buf_address));
   for (std::size_t i = 0; i < segment.pieces.size(); ++i) {
     text += (i == 0 ? " (" : " + ") + piece_text(segment.pieces[i]);
   }
@@ -86,8 +87,8 @@ Piece Piece::of_pattern(std::uint32_t seed, std::uint64_t size) {
 }
 
 const char* to_string(Pointer pointer) {
-  static constexpr const char* names[] = {"valid",  "null",      "unmapped", "half",
-                                          "kernel", "read_only", "guarded",  "no_access"};
+  static constexpr const char* names[] = {"valid",   "null",      "unmapped", "half",      "kernel", "read_only",
+                                          "guarded", "no_access", "tight",    "one_short", "tagged", "address"};
   const auto index = static_cast<std::size_t>(pointer);
   return index < std::size(names) ? names[index] : "unknown";
 }

@@ -56,8 +56,9 @@ class Mapping {
 /// Sources are files, by path. Memory of every buffer starts at its pointer, is zero to the end of its last page, and
 /// is followed by a page without access, so a buffer of whole pages that is read one byte too far faults. Except:
 ///  - a segment that is exactly one piece of one file is not copied: its buffer is the file's mapping (MAP_PRIVATE);
-///  - null, unmapped and kernel have no memory, and their pieces are not looked at;
-///  - half is readable for its first half (rounded down) and faults from that very byte on;
+///  - null, unmapped, kernel and address have no memory, and their pieces are not looked at;
+///  - half is readable for its first half (rounded down) and faults from that very byte on, tight so for all of it, and
+///    one_short for all but the last byte;
 ///  - unmapped is one page without a mapping, between two without access;
 ///  - guarded memory is left empty (see guarded()); contents come when the holder puts them there.
 class MaterialisedCall {
@@ -66,7 +67,8 @@ class MaterialisedCall {
   static constexpr std::uint64_t most_padding_entries = 64;
 
   /// Errors: invalid_argument (a number that does not fit this machine's word; negative numbers, whose upper half is
-  /// all ones, do), no_space (no memory, or past PlanLimits), not_found, permission, io, truncated (for sources).
+  /// all ones, do; an address where this process has memory; a tag on a 32-bit machine), no_space (no memory, or past
+  /// PlanLimits), not_found, permission, io, truncated (for sources).
   static Result<MaterialisedCall> make(const Plan& plan);
 
   [[nodiscard]] unsigned long entry() const { return entry_; }

@@ -56,6 +56,10 @@ enum class Pointer : std::uint8_t {
   read_only,  ///< readable, not writable
   guarded,    ///< the first touch blocks (userfaultfd) until the holder releases it
   no_access,  ///< mapped PROT_NONE
+  tight,      ///< the contents, ending to the byte where an unmapped page begins
+  one_short,  ///< the same, but the last byte lies behind that edge
+  tagged,     ///< the contents, with a tag in the address's top byte (64-bit callers only)
+  address,    ///< a number of its own, at which nothing is mapped
 };
 const char* to_string(Pointer pointer);
 
@@ -68,6 +72,7 @@ struct Segment {
   std::uint64_t mem = 0;    ///< physical address
   std::uint64_t memsz = 0;  ///< bytes
   Pointer buf = Pointer::valid;
+  std::uint64_t buf_address = 0;  ///< for Pointer::address, else 0
   bool operator==(const Segment&) const = default;
 };
 
@@ -78,6 +83,7 @@ struct Plan {
   std::vector<Segment> segments;
   Pointer array = Pointer::valid;            ///< the segments pointer
   std::optional<std::uint64_t> nr_segments;  ///< overrides segments.size()
+  std::uint64_t array_address = 0;           ///< for Pointer::address, else 0
   bool operator==(const Plan&) const = default;
 
   [[nodiscard]] std::uint64_t count() const { return nr_segments.value_or(segments.size()); }

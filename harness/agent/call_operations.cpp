@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations that make the calls under test: load, unload, file_load, reboot, poweroff, hold, release; and state.
+#include "harness/agent/call_operations.h"
+
 #include <fcntl.h>
 #include <linux/reboot.h>
 
@@ -89,14 +91,6 @@ void file_load(Agent&, const Message& request, Message& answer) {
   call_as(*credentials, call, answer);
 }
 
-// The last word of a kernel that is about to be left, with the time of leaving.
-void say_leaving(const Agent& agent) {
-  Message leaving{.op = "leaving"};
-  if (const auto counter = cpu_counter()) leaving.set("counter", *counter);
-  (void)agent.send(leaving);
-  drain(agent.channel);
-}
-
 void reboot(Agent& agent, const Message& request, Message& answer) {
   const auto cmd = request.number("cmd");
   if (!cmd) return refuse(answer, "field cmd is missing");
@@ -136,6 +130,13 @@ constexpr Operation operations[] = {
 };
 
 }  // namespace
+
+void say_leaving(const Agent& agent) {
+  Message leaving{.op = "leaving"};
+  if (const auto counter = cpu_counter()) leaving.set("counter", *counter);
+  (void)agent.send(leaving);
+  drain(agent.channel);
+}
 
 std::span<const Operation> call_operations() { return operations; }
 

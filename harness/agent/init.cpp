@@ -22,8 +22,9 @@ constexpr const char* module_folder = "/modules";
 
 void mount_at(const char* type, const char* path) {
   mkdir(path, 0755);
-  // EBUSY: mounted by the kernel (CONFIG_DEVTMPFS_MOUNT) or by whoever started us. ENODEV: not in this kernel.
-  if (mount(type, path, type, 0, nullptr) == 0 || errno == EBUSY || errno == ENODEV) return;
+  // EBUSY: mounted by the kernel (CONFIG_DEVTMPFS_MOUNT) or by whoever started us. ENODEV: not in this kernel, nor,
+  // ENOENT, the place for it in sysfs.
+  if (mount(type, path, type, 0, nullptr) == 0 || errno == EBUSY || errno == ENODEV || errno == ENOENT) return;
   complain(std::string("mount ") + path + ": " + error_text(errno));
 }
 
@@ -52,6 +53,7 @@ std::vector<std::string> module_names() {
 void prepare_system() {
   mount_at("proc", "/proc");
   mount_at("sysfs", "/sys");
+  mount_at("debugfs", "/sys/kernel/debug");  // counters of executed lines, of kernels that have them
   mount_at("devtmpfs", "/dev");
   open_console();
 }

@@ -124,7 +124,8 @@ void add_features(Case& item) {
       if (load->witness) need(item, "witness");
       if (load->compat) need(item, "compat");
     } else if (const auto* change = std::get_if<SwitchStep>(&step.action)) {
-      need(item, change->land == SwitchStep::Land::witness ? "witness" : "kernel");
+      need(item, change->land == SwitchStep::Land::kernel ? "kernel" : "witness");
+      if (change->land == SwitchStep::Land::back) need(item, "jump");
       if (change->how == SwitchStep::How::crash) need(item, "crash");
     } else if (std::holds_alternative<HoldStep>(step.action)) {
       need(item, "hold");

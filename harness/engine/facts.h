@@ -13,8 +13,8 @@ namespace kexlab::engine {
 
 struct Facts {
   Machine machine;
-  std::uint64_t ram_pages = 0;  ///< totalram_pages(), from MemTotal
-  bool la57 = false;            ///< x86_64: five-level paging
+  std::uint64_t ram_pages = 0;               ///< totalram_pages(), from MemTotal
+  bool la57 = false;                         ///< x86_64: five-level paging
   std::optional<std::uint64_t> marker = {};  ///< a page of the agent with known contents, where it was laid down
 };
 

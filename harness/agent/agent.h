@@ -6,11 +6,18 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "harness/agent/hold.h"
 #include "harness/wire/message.h"
 
 namespace kexlab::agent {
+
+/// Memory that `marker` filled; never given back.
+struct Marked {
+  std::uint32_t seed = 0;
+  std::span<std::byte> bytes;
+};
 
 struct Agent {
   bool in_guest = false;  ///< PID 1 of a machine of its own: operations that change the machine are allowed
@@ -18,7 +25,7 @@ struct Agent {
   std::string channel_name;
   std::string writable_folder;  ///< outside a guest, the one folder that `write` writes in; empty: none
   std::string module_errors;
-  std::uint64_t marked_pages = 0;
+  std::vector<Marked> marked;
   Hold hold;
 
   /// Puts a message on the channel. 0 or errno.
@@ -39,6 +46,7 @@ std::span<const Operation> file_operations();
 std::span<const Operation> call_operations();
 std::span<const Operation> file_load_operations();
 std::span<const Operation> system_operations();
+std::span<const Operation> jump_operations();
 
 /// The answer to `hello`, and the message that starts a conversation.
 void fill_hello(const Agent& agent, wire::Message& answer);

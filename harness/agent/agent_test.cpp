@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "harness/agent/jump/held_call.h"
 #include "harness/agent/testing_client.h"
 #include "kexlab/sha256.h"
 
@@ -224,12 +225,20 @@ TEST_F(AgentOnThisHost, FloodsItsConsoleAndNotTheChannel) {
 
 TEST_F(AgentOnThisHost, TellsTheState) { EXPECT_EQ(error_of(client_.ask(request("state"))), 0); }
 
+// Wrong magic numbers: the kernel refuses before it looks at anything else, with or without the right to reboot.
+TEST(HeldCall, GivesTheCallsResultAndFindsEveryRegisterAsItWas) {
+  const HeldCall call = reboot_with_registers_held(0, 0, 0);
+  EXPECT_EQ(call.result.value, -1);
+  EXPECT_THAT(call.result.error, ::testing::AnyOf(EINVAL, EPERM));
+  EXPECT_EQ(call.changed, "");
+}
+
 // The rule that makes all the other tests safe to run, in two halves. First: these operations are marked.
 TEST(Agent, MarksWhatChangesTheMachine) {
-  const std::vector<std::string_view> dangerous = {"load",  "unload", "file_load", "reboot", "poweroff",
-                                                   "crash", "hold",   "release",   "marker"};
+  const std::vector<std::string_view> dangerous = {"load", "unload",  "file_load", "reboot", "poweroff", "crash",
+                                                   "hold", "release", "marker",    "jump",   "marked"};
   std::vector<std::string_view> marked;
-  for (const auto table : {file_operations(), call_operations(), file_load_operations(), system_operations()}) {
+  for (const auto table : {file_operations(), call_operations(), file_load_operations(), system_operations(), jump_operations()}) {
     for (const auto& operation : table) {
       if (operation.guest_only) marked.push_back(operation.name);
     }
@@ -239,7 +248,7 @@ TEST(Agent, MarksWhatChangesTheMachine) {
 
 // Second: what is marked is refused. Asked for with what would do no harm if it were not.
 TEST_F(AgentOnThisHost, RefusesWhatIsMarked) {
-  for (const char* op : {"load", "file_load", "reboot", "hold", "release", "marker"}) {
+  for (const char* op : {"load", "file_load", "reboot", "hold", "release", "marker", "marked"}) {
     const auto answer = client_.ask(request(op));
     EXPECT_EQ(error_of(answer), -1) << op;
     EXPECT_EQ(why(answer), "refused outside a guest") << op;

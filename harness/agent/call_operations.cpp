@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations that make the calls under test: load, unload, reboot, poweroff, hold, release; and state.
+#include "harness/agent/call_operations.h"
+
 #include <linux/reboot.h>
 
 #include <cerrno>
@@ -62,12 +64,30 @@ void unload(Agent&, const Message& request, Message& answer) {
       *credentials, [&](Message& report) { set_result(report, raw_kexec_load(0, 0, nullptr, word(flags))); }, answer);
 }
 
-// The last word of a kernel that is about to be left, with the time of leaving.
-void say_leaving(const Agent& agent) {
-  Message leaving{.op = "leaving"};
-  if (const auto counter = cpu_counter()) leaving.set("counter", *counter);
-  (void)agent.send(leaving);
-  drain(agent.channel);
+// A file that a call is to be given; -1 where the request names none.
+bool open_argument(const Message& request, std::string_view name, Fd& fd, Message& answer) {
+  if (!request.text(name)) return true;
+  const auto path = required_text(request, name, answer);
+  if (!path) return false;
+  fd = Fd(open(path->c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.open()) refuse(answer, "open " + *path + ": " + error_text(errno));
+  return fd.open();
+}
+
+void file_load(Agent&, const Message& request, Message& answer) {
+  const auto credentials = credentials_of(request, answer);
+  Fd kernel;
+  Fd initrd;
+  if (!credentials || !open_argument(request, "kernel", kernel, answer) ||
+      !open_argument(request, "initrd", initrd, answer)) {
+    return;
+  }
+  const std::string cmdline(request.text("cmdline").value_or(""));
+  const auto flags = word(request.number("flags").value_or(0));
+  const auto call = [&](Message& report) {
+    set_result(report, raw_kexec_file_load(kernel.get(), initrd.get(), cmdline.c_str(), cmdline.size() + 1, flags));
+  };
+  call_as(*credentials, call, answer);
 }
 
 void reboot(Agent& agent, const Message& request, Message& answer) {
@@ -109,6 +129,13 @@ constexpr Operation operations[] = {
 };
 
 }  // namespace
+
+void say_leaving(const Agent& agent) {
+  Message leaving{.op = "leaving"};
+  if (const auto counter = cpu_counter()) leaving.set("counter", *counter);
+  (void)agent.send(leaving);
+  drain(agent.channel);
+}
 
 std::span<const Operation> call_operations() { return operations; }
 

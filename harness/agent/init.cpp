@@ -54,6 +54,7 @@ void prepare_system() {
   mount_at("proc", "/proc");
   mount_at("sysfs", "/sys");
   mount_at("securityfs", "/sys/kernel/security");
+  mount_at("debugfs", "/sys/kernel/debug");  // counters of executed lines, of kernels that have them
   mount_at("devtmpfs", "/dev");
   open_console();
 }

@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t most_nonce = 4096;
 constexpr std::size_t most_cmdline = 65536;
 constexpr std::uint64_t most_pages_at_once = 64;
-constexpr std::uint64_t most_pages = 4096;
+constexpr std::size_t most_markers = 64;
 // /proc/self/pagemap: one u64 a page, bits 0-54 the frame number, bit 63 present.
 // Source: Documentation/admin-guide/mm/pagemap.rst.
 constexpr std::uint64_t frame_mask = (std::uint64_t{1} << 55) - 1;
@@ -75,8 +75,8 @@ std::optional<std::uint64_t> physical_address(int pagemap, const std::byte* page
 
 void marker(Agent& agent, const Message& request, Message& answer) {
   const std::uint64_t pages = request.number("pages").value_or(1);
-  if (pages == 0 || pages > most_pages_at_once || agent.marked_pages + pages > most_pages) {
-    return refuse(answer, "pages must be 1..64, 4096 in all");
+  if (pages == 0 || pages > most_pages_at_once || agent.marked.size() >= most_markers) {
+    return refuse(answer, "pages must be 1..64, at most 64 times");
   }
   const auto size = static_cast<std::size_t>(pages * page_size());
   void* const area = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -87,8 +87,9 @@ void marker(Agent& agent, const Message& request, Message& answer) {
   // Compaction moves locked pages too unless it is told not to. Source: Documentation/admin-guide/sysctl/vm.rst.
   (void)write_small_file("/proc/sys/vm/compact_unevictable_allowed", "0");
   const std::span<std::byte> bytes(static_cast<std::byte*>(area), size);
-  fill_pattern(static_cast<std::uint32_t>(request.number("seed").value_or(0)), 0, bytes);
-  agent.marked_pages += pages;
+  const auto seed = static_cast<std::uint32_t>(request.number("seed").value_or(0));
+  fill_pattern(seed, 0, bytes);
+  agent.marked.push_back({seed, bytes});
   const Fd pagemap(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
   if (!pagemap.open()) return failed(answer, errno, "open /proc/self/pagemap");
   Bytes addresses(static_cast<std::size_t>(pages) * 8);

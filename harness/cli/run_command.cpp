@@ -26,7 +26,7 @@ struct RunFlags {
   Choice choice;
   unsigned jobs = 0;
   std::uint64_t memory_mib = 0;
-  fs::path results, resume, junit;
+  fs::path results, resume, junit, coverage;
   std::string format = "terminal";
   bool no_snapshots = false, fresh = false, verbose = false;
   double deadline_scale = 1;
@@ -131,6 +131,19 @@ Status take_selection(RunFlags& flags) {
   return {};
 }
 
+/// Counters that a kernel does not have would only show as an empty folder after the run.
+Status check_coverage(const RunFlags& flags, const std::vector<engine::Bench>& benches) {
+  if (flags.coverage.empty()) return {};
+  for (const auto& bench : benches) {
+    const auto& config = bench.self.config;
+    const auto option = config.find("CONFIG_GCOV_KERNEL");
+    if (!bench.self.config_known || (option != config.end() && option->second == "y")) continue;
+    return fail(Errc::unsupported, "measure the coverage of kernel " + bench.self.name,
+                "it is built without CONFIG_GCOV_KERNEL, says its own configuration", "take --kernel gcov-6.1");
+  }
+  return {};
+}
+
 Result<int> run(RunFlags flags) {
   if (auto status = take_selection(flags); !status) return tl::unexpected(status.error());
   auto cases = choose_cases(flags.wanted);
@@ -162,6 +175,7 @@ Result<int> run(RunFlags flags) {
   auto backend = vm::make_qemu_backend();
   auto benches = make_benches(flags.choice, *backend, bus);
   if (!benches) return tl::unexpected(benches.error());
+  if (auto status = check_coverage(flags, *benches); !status) return tl::unexpected(status.error());
   engine::RunOptions options;
   options.jobs = flags.jobs != 0 ? flags.jobs : std::max(1U, std::thread::hardware_concurrency());
   options.memory_mib = flags.memory_mib;
@@ -170,7 +184,8 @@ Result<int> run(RunFlags flags) {
                  .seed = flags.seed,
                  .deadline_scale = flags.deadline_scale,
                  .workdir = workdir->path(),
-                 .cache = *cache};
+                 .cache = *cache,
+                 .coverage = flags.coverage};
   options.earlier = books->earlier;
   if (!flags.choice.kernel.empty()) options.command += " --kernel " + flags.choice.kernel;
   if (!flags.choice.next.empty()) options.command += " --next " + flags.choice.next;
@@ -212,6 +227,8 @@ Action add_run(CLI::App& app) {
       ->check(CLI::ExistingDirectory)
       ->excludes("--results");
   app.add_option("--junit", flags->junit, "JUnit XML file; default: junit.xml in the results folder");
+  app.add_option("--coverage", flags->coverage,
+                 "Folder for the kernel's counters of executed lines (needs CONFIG_GCOV_KERNEL); ci/coverage reads it");
   app.add_option("--format", flags->format, "What is printed: terminal or ktap")
       ->check(CLI::IsMember({"terminal", "ktap"}));
   app.add_flag("--no-snapshots", flags->no_snapshots, "Boot a guest for every case");

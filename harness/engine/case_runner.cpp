@@ -86,6 +86,13 @@ CaseResult CaseRunner::run() {
     result_.console_tail = session_.console().str();
     break;
   }
+  if (!session_.ended()) {
+    const auto collected = collect_coverage();
+    if (!collected && result_.outcome == Outcome::passed) {
+      result_.outcome = Outcome::error;
+      result_.reason = collected.error().str();
+    }
+  }
   judge_complaint();
   result_.seconds = elapsed();
   return std::move(result_);

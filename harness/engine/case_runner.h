@@ -2,6 +2,7 @@
 // Runs one case on one ready guest: each step in turn, its evidence recorded, the first step that goes wrong decides.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -33,11 +34,12 @@ struct Stage {
   const images::Kernel* self = nullptr;  ///< the kernel under test
   const images::Kernel* next = nullptr;  ///< the kernel it is to start; may be the same
   const Payload* payload = nullptr;
-  Bytes witness;           ///< the target's witness image; empty where it has none
-  Cargo cargo;             ///< what the guest carries
-  Hello hello;             ///< of the first kernel
-  Facts facts;             ///< likewise
-  std::uint64_t seed = 0;  ///< of the run, mixed into the seeds of random steps; 0: these as they are
+  Bytes witness;                   ///< the target's witness image; empty where it has none
+  Cargo cargo;                     ///< what the guest carries
+  Hello hello;                     ///< of the first kernel
+  Facts facts;                     ///< likewise
+  std::filesystem::path coverage;  ///< where counters of executed lines go, see coverage_folder; empty: nowhere
+  std::uint64_t seed = 0;          ///< of the run, mixed into the seeds of random steps; 0: these as they are
 };
 
 class CaseRunner {
@@ -81,7 +83,7 @@ class CaseRunner {
   Result<Plan> plan_of(const scenario::LoadStep& load);
   Result<Plan> plan_kernel_load(const scenario::LoadStep& load);
   Result<Plan> plan_segments(const scenario::LoadStep& load);
-  Status add_witness(Plan& plan);
+  Status add_witness(const scenario::LoadStep& load, Plan& plan);
   Result<std::uint64_t> value_of(const scenario::Expression& expression) const;
 
   // files (file_load_steps.cpp)
@@ -107,6 +109,8 @@ class CaseRunner {
 
   // judging
   void judge_complaint();
+  /// Fetches the running kernel's counters of executed lines, where the run wants them and the kernel has some.
+  Status collect_coverage();
   Verdict judge_call(const scenario::Expectation& expect, const wire::Message& answer,
                      const std::optional<model::Prediction>& predicted, StepRecord& record);
   Verdict judge_text(const scenario::ReadStep& read, const std::string& text, StepRecord& record);
@@ -114,8 +118,15 @@ class CaseRunner {
   void note_loaded(const Plan& plan, bool crash);
   Verdict from_error(const Error& error) const;
   Verdict silent(const Error& error, const Plan* plan, StepRecord& record);
+  Verdict hear_witness(const Loaded& loaded, StepRecord& record);
   Verdict land_on_witness(const Loaded& loaded, StepRecord& record);
   Verdict land_on_kernel(const Plan& plan, StepRecord& record);
+  // a switch that comes back (jump_step.cpp)
+  Verdict jump(Loaded& loaded, StepRecord& record);
+  Verdict not_back(const Error& error, const Plan& plan);
+  Verdict judge_jump(const wire::Message& answer, const wire::Message& before, StepRecord& record);
+  Status lay_marker();
+
   void note_switch(const std::string& where, const std::optional<std::uint64_t>& counter);
   [[nodiscard]] std::string command_line(const std::string& more, bool crash) const;
   Verdict expect_power_off();
@@ -133,14 +144,15 @@ class CaseRunner {
   std::optional<Facts> facts_;  ///< of the kernel that runs now
   Hello hello_;                 ///< of the kernel that runs now
   std::optional<Loaded> normal_, crash_;
-  std::optional<Loaded> running_;    ///< what the kernel that runs now was started from
-  std::optional<Loaded> candidate_;  ///< what the last plan_of made
-  Bytes marker_;                     ///< known memory of the first kernel: see the agent's `marker`
-  std::vector<std::uint64_t> marker_pages_;
-  Machine crashed_machine_;  ///< facts of the kernel that crashed, for /proc/vmcore
+  std::optional<Loaded> running_;            ///< what the kernel that runs now was started from
+  std::optional<Loaded> candidate_;          ///< what the last plan_of made
+  std::vector<std::uint64_t> marker_pages_;  ///< physical addresses of known memory: see the agent's `marker`
+  std::string marked_boot_;                  ///< boot_id of the kernel that has it
+  Machine crashed_machine_;                  ///< facts of the kernel that crashed, for /proc/vmcore
   Hello crashed_hello_;
   std::optional<NextInitrd> own_initrd_;     ///< what the guest's base archive has been made into
   std::map<std::string, std::string> kept_;  ///< what reads have remembered, by name
+  unsigned coverage_sets_ = 0;
   bool lock_held_ = false;
   bool started_by_crash_ = false;  ///< the running kernel is a crash kernel
   bool dirty_ = false;
@@ -157,6 +169,10 @@ wire::Message load_request(const Plan& plan, const scenario::Credentials& as, st
 void set_credentials(wire::Message& message, const scenario::Credentials& as);
 /// The call of an answer gave 0.
 bool succeeded(const wire::Message& answer);
+
+/// Where a case's counters go below `root`: a folder for each kernel that ran, 0 for the first, and in it the files as
+/// the kernel names them, `…/kernel/kexec.gcda`.
+std::filesystem::path coverage_folder(const std::filesystem::path& root, const CaseResult& result);
 
 /// Steps that load again behind a switch need the kernels in the second kernel too.
 Cargo cargo_of(const scenario::Case& what);

@@ -143,20 +143,9 @@ class CaseRunnerTest : public testing::Test {
   static void TearDownTestSuite() { delete std::exchange(lab_, nullptr); }
 
   CaseResult play(const char* yaml, const Agent& agent, vm::Diagnosis diagnosis = {"running", "PC=\x1b[2J", 0x1000}) {
-    vm::FakeBackend backend([&](const vm::GuestSpec&) -> Result<vm::FakeScript> {
-      auto script = testing_guest::script_of(agent);
-      script.diagnosis = diagnosis;
-      return script;
-    });
-    const auto cases = testing_guest::cases_of(yaml);
-    auto guest = backend.boot({});
-    Session session(**guest, {});
-    EXPECT_TRUE(session.wait_hello(vm::Clock::time_point::max()));
-    const Stage stage = lab_->stage(cases.at(0), agent);
-    CaseRunner runner(stage, cases.at(0), session);
-    auto result = runner.run();
-    dirty_ = runner.dirty();
-    return result;
+    auto played = lab_->play(yaml, agent, std::move(diagnosis));
+    dirty_ = played.dirty;
+    return std::move(played.result);
   }
 
   static inline Lab* lab_ = nullptr;

@@ -16,6 +16,7 @@ struct Facts {
   std::uint64_t ram_pages = 0;  ///< totalram_pages(), from MemTotal
   bool la57 = false;            ///< x86_64: five-level paging
   bool lockdown = false;        ///< the kernel is locked down, integrity or more
+  std::optional<std::uint64_t> marker = {};  ///< a page of the agent with known contents, where it was laid down
 };
 
 /// Reads the facts over the agent. `deadline` is for all of it. Errors: as Session::call, corrupt, not_found.

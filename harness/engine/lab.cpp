@@ -142,6 +142,7 @@ ReadyGuest::ReadyGuest(vm::Backend& backend, Bus& bus, const Shape& shape, const
                  .cargo = shape_.cargo,
                  .hello = {},
                  .facts = {},
+                 .coverage = options.coverage,
                  .seed = options.seed};
 }
 

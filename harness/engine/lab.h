@@ -48,6 +48,7 @@ struct LabOptions {
   double deadline_scale = 1;   ///< multiplies every deadline, for slow hosts
   std::filesystem::path workdir;
   std::filesystem::path cache;
+  std::filesystem::path coverage;  ///< see Stage::coverage
 };
 
 /// A guest with its agent up and nothing loaded, which can be put back to that state.

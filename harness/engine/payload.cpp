@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 
 #include "harness/images/digest.h"
 #include "harness/images/file.h"
@@ -36,6 +37,16 @@ Result<std::vector<std::filesystem::path>> callers_of(const Target& target, cons
 }
 
 }  // namespace
+
+Manifest parse_manifest(std::string_view text) {
+  Manifest manifest;
+  std::istringstream lines{std::string(text)};
+  std::string digest, size, path;
+  while (lines >> digest >> size && std::getline(lines >> std::ws, path)) {
+    manifest[path.starts_with('/') ? path.substr(1) : path] = digest;
+  }
+  return manifest;
+}
 
 std::uint32_t ballast_seed(const std::string& nonce) {
   std::uint32_t seed = 0;

@@ -28,6 +28,8 @@ struct Cargo {
 
 /// SHA-256 in hex of every regular file that an initrd unpacks to, by path without the leading slash.
 using Manifest = std::map<std::string, std::string>;
+/// From the agent's answer to `manifest`.
+Manifest parse_manifest(std::string_view text);
 
 /// An initrd for a kernel that is started from a guest, and what must be found in it there.
 struct NextInitrd {

@@ -52,6 +52,7 @@ std::optional<std::uint64_t> Places::lookup(std::string_view base) const {
     const auto hole = usable.find(std::uint64_t{16} << 20, page, Range{0, UINT64_MAX}, RangeSet::Prefer::high);
     return edge(hole, false);
   }
+  if (base == "marker") return facts_.marker;
   if (base == "witness") return target_.witness_address;
   return std::nullopt;
 }

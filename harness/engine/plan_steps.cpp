@@ -28,6 +28,15 @@ Bytes pattern_of(const Segment& segment) {
   return bytes;
 }
 
+bool names_marker(const scenario::LoadStep& load) {
+  auto names = [](const scenario::Expression& expression) {
+    return std::any_of(expression.terms.begin(), expression.terms.end(),
+                       [](const auto& term) { return term.base == "marker"; });
+  };
+  return std::any_of(load.segments.begin(), load.segments.end(),
+                     [&](const auto& segment) { return segment.at && names(*segment.at); });
+}
+
 }  // namespace
 
 Result<Plan> CaseRunner::plan_of(const scenario::LoadStep& load) {
@@ -80,13 +89,14 @@ Result<std::uint64_t> CaseRunner::value_of(const scenario::Expression& expressio
   return Places(*facts_, *stage_.target).value(expression);
 }
 
-Status CaseRunner::add_witness(Plan& plan) {
+Status CaseRunner::add_witness(const scenario::LoadStep& load, Plan& plan) {
   const auto page = facts_->machine.page_size;
   const std::uint64_t size = up(stage_.witness.size(), page);
   const bool crash = (plan.flags & kexec::on_crash) != 0;
   RangeSet free = find_arch(facts_->machine.arch)->usable(facts_->machine, crash);
   witness::WitnessTable table;
   table.nonce = nonce_;
+  table.round = !crash && (load.extra_flags & kexec::preserve_context) != 0 ? 1 : 0;
   for (const auto& segment : plan.segments) {
     if (auto range = Range::sized(segment.mem, segment.memsz)) free.remove(*range);
     if (segment.memsz == 0) continue;
@@ -114,6 +124,10 @@ Status CaseRunner::add_witness(Plan& plan) {
 }
 
 Result<Plan> CaseRunner::plan_segments(const scenario::LoadStep& load) {
+  if (names_marker(load)) {
+    if (auto laid = lay_marker(); !laid) return tl::unexpected(laid.error());
+    if (!marker_pages_.empty()) facts_->marker = marker_pages_.front();
+  }
   auto plan = written_plan(load, *facts_, *stage_.target);
   if (!plan) return plan;
   if (load.random) {
@@ -125,7 +139,7 @@ Result<Plan> CaseRunner::plan_segments(const scenario::LoadStep& load) {
   if (load.witness) {
     if (stage_.witness.empty())
       return fail(Errc::unsupported, "land on the witness", "there is no witness for " + stage_.target->name);
-    if (auto status = add_witness(*plan); !status) return tl::unexpected(status.error());
+    if (auto status = add_witness(load, *plan); !status) return tl::unexpected(status.error());
   }
   if (load.entry) plan->entry = entry;
   if (std::find(load.order.begin(), load.order.end(), "reverse") != load.order.end()) {

@@ -114,6 +114,10 @@ Status Session::send(wire::Message request) {
 Result<wire::Message> Session::call(wire::Message request, vm::Clock::time_point deadline) {
   const std::string op = request.op;
   if (auto status = send(std::move(request)); !status) return tl::unexpected(status.error());
+  return wait_answer(op, deadline);
+}
+
+Result<wire::Message> Session::wait_answer(const std::string& op, vm::Clock::time_point deadline) {
   while (true) {
     if (auto answer = take_answer()) {
       if (static_cast<std::int64_t>(answer->number("errno").value_or(0)) < 0) {

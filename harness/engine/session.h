@@ -33,6 +33,8 @@ class Session {
   Result<Hello> wait_hello(vm::Clock::time_point deadline);
   /// Sends a request and waits for its answer. Errors as wait_hello, and protocol where the agent refuses (`why`).
   Result<wire::Message> call(wire::Message request, vm::Clock::time_point deadline);
+  /// Waits for the answer to the last `send`, a request `op`. Errors as `call`.
+  Result<wire::Message> wait_answer(const std::string& op, vm::Clock::time_point deadline);
   /// Sends a request that ends the kernel; an answer that still comes is kept for `take_answer`.
   Status send(wire::Message request);
   /// What the witness wrote, one payload a record, as it comes; waits for at least one. Errors as wait_hello.

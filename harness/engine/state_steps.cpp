@@ -2,8 +2,6 @@
 // Steps that look: what the kernel shows of kexec, files, and whether the kernel that runs is the one that was started.
 #include <fmt/format.h>
 
-#include <sstream>
-
 #include "harness/engine/case_runner.h"
 #include "harness/engine/errno_text.h"
 
@@ -14,16 +12,6 @@ namespace {
 constexpr std::uint64_t most_read = 1 << 20;
 
 std::string yes_no(const std::optional<std::uint64_t>& value) { return value ? std::to_string(*value) : "absent"; }
-
-Manifest parse_manifest(std::string_view text) {
-  Manifest manifest;
-  std::istringstream lines{std::string(text)};
-  std::string digest, size, path;
-  while (lines >> digest >> size && std::getline(lines >> std::ws, path)) {
-    manifest[path.starts_with('/') ? path.substr(1) : path] = digest;
-  }
-  return manifest;
-}
 
 /// The lines that hold `wanted`; all where nothing is wanted.
 std::string lines_with(std::string_view text, const std::string& wanted) {

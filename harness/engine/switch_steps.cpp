@@ -11,20 +11,10 @@
 namespace kexlab::engine {
 namespace {
 
-// Known memory of the kernel that is about to crash; its pages are looked for in /proc/vmcore.
-constexpr std::uint64_t marker_pages = 16;
-
 std::string join(const std::vector<std::string>& sentences) {
   std::string text;
   for (const auto& sentence : sentences) text += (text.empty() ? "" : "; ") + sentence;
   return text;
-}
-
-std::vector<std::uint64_t> to_addresses(ByteView bytes) {
-  std::vector<std::uint64_t> addresses;
-  for (std::uint64_t at = 0; auto value = read_int<std::uint64_t>(bytes, at, std::endian::little); at += 8)
-    addresses.push_back(*value);
-  return addresses;
 }
 
 }  // namespace
@@ -39,16 +29,14 @@ Verdict CaseRunner::on(const scenario::SwitchStep& change, StepRecord& record) {
   }
   if (!slot) return {Outcome::error, record.what + ": nothing was loaded by an earlier step", {}};
   if (crash) {
-    wire::Message mark{.op = "marker"};
-    mark.set("seed", std::uint64_t{ballast_seed(nonce_)}).set("pages", marker_pages);
-    auto answer = ask(std::move(mark));
-    if (!answer) return from_error(answer.error());
-    marker_pages_ = to_addresses(answer->bytes("addresses").value_or(ByteView{}));
+    if (auto laid = lay_marker(); !laid) return from_error(laid.error());
     if (auto found = facts(); !found) return from_error(found.error());
     crashed_machine_ = facts_->machine;
     crashed_hello_ = hello_;
   }
   dirty_ = true;
+  if (change.land == scenario::SwitchStep::Land::back) return jump(*slot, record);
+  if (auto collected = collect_coverage(); !collected) return from_error(collected.error());
   wire::Message request{.op = crash ? "crash" : "reboot"};
   if (!crash) request.set("cmd", std::uint64_t{kexec::reboot_cmd});
   if (auto status = session_.send(std::move(request)); !status) return from_error(status.error());
@@ -64,7 +52,7 @@ Verdict CaseRunner::on(const scenario::SwitchStep& change, StepRecord& record) {
   return verdict;
 }
 
-Verdict CaseRunner::land_on_witness(const Loaded& loaded, StepRecord& record) {
+Verdict CaseRunner::hear_witness(const Loaded& loaded, StepRecord& record) {
   record.expected = "the witness reports every segment intact";
   if (!loaded.witness) return {Outcome::error, "land on the witness: the load before had none (witness: true)", {}};
   witness::WitnessReport report(*loaded.witness);
@@ -81,11 +69,16 @@ Verdict CaseRunner::land_on_witness(const Loaded& loaded, StepRecord& record) {
   const auto counter = report.registers().find(stage_.target->counter_register);
   if (counter != report.registers().end()) note_switch("witness", counter->second);
   auto problems = report.problems();
-  const auto registers = witness::check_registers(stage_.target->name, report.registers());
+  const auto registers = witness::check_registers(stage_.target->name, report.registers(), loaded.witness->round != 0);
   problems.insert(problems.end(), registers.begin(), registers.end());
   record.observed = problems.empty() ? "every segment intact, registers as promised" : join(problems);
   if (!problems.empty()) return {Outcome::failed, "what arrived is not what was loaded: " + join(problems), {}};
-  return expect_power_off();
+  return {};
+}
+
+Verdict CaseRunner::land_on_witness(const Loaded& loaded, StepRecord& record) {
+  auto verdict = hear_witness(loaded, record);
+  return verdict.outcome == Outcome::passed ? expect_power_off() : verdict;
 }
 
 // How long the switch took: wall time as the harness sees it, and the CPU's own counter where it has one. Under

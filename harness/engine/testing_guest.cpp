@@ -116,12 +116,14 @@ Bytes made_up_witness() {
 
 }  // namespace
 
-void Agent::hello(vm::FakeWire& wire) const {
+wire::Message Agent::facts() const {
   wire::Message message{.op = "hello"};
   message.set("release", release).set("cmdline", cmdline).set("nonce", nonce).set("generation", generation);
-  message.set("page_size", 4096).set("counter", counter).set("channel", "/dev/ttyS0").set("boot_id", "b");
-  wire.channel(wire::encode_message(message));
+  message.set("page_size", 4096).set("counter", counter).set("channel", "/dev/ttyS0").set("boot_id", boot_id);
+  return message.set("uptime_ns", uptime_ns);
 }
+
+void Agent::hello(vm::FakeWire& wire) const { wire.channel(wire::encode_message(facts())); }
 
 void Agent::received(vm::FakeWire& wire, std::string_view bytes) {
   std::vector<wire::Frame> frames;
@@ -153,6 +155,8 @@ void Agent::handle(const wire::Message& request, vm::FakeWire& wire) {
   if (request.op == "load") return load(request, wire);
   if (request.op == "read") return read(request, wire);
   if (request.op == "reboot" || request.op == "crash") return leave(request, wire);
+  if (request.op == "jump") return jump(request, wire);
+  if (request.op == "hello") return answer(wire, request, facts());
   if (request.op == "state") {
     fine.set("loaded", normal ? 1 : 0).set("crash_loaded", crash ? 1 : 0).set("crash_size", 0).set("load_disabled", 0);
   } else if (request.op == "echo") {
@@ -167,6 +171,8 @@ void Agent::handle(const wire::Message& request, vm::FakeWire& wire) {
     fine.set("value", 0).set("ns", 5);
   } else if (request.op == "write") {
     files[text_of(request, "path")] = text_of(request, "data");
+  } else if (request.op == "marked") {
+    fine.set("pages", 16).set("changed", 0);
   } else if (request.op != "marker") {
     return answer_errno(wire, request, -1, "unknown operation");
   }
@@ -178,6 +184,7 @@ void Agent::load(const wire::Message& request, vm::FakeWire& wire) {
   if (!plan) return answer_errno(wire, request, -1, plan.error().str());
   auto& slot = (plan->flags & kexec::on_crash) != 0 ? crash : normal;
   slot.reset();
+  rounds = 0;
   if (plan->count() != 0) slot = std::move(*plan);
   wire::Message fine;
   answer(wire, request, std::move(fine.set("value", 0).set("ns", 250000)));
@@ -203,6 +210,20 @@ void Agent::leave(const wire::Message& request, vm::FakeWire& wire) {
   crash.reset();
   if (entered) return entered(*this, plan, wire);
   find_segment(plan, "witness") != nullptr ? report(plan, wire) : boot(plan, wire);
+}
+
+void Agent::jump(const wire::Message& request, vm::FakeWire& wire) {
+  if (!normal) return answer_errno(wire, request, EINVAL);
+  ++rounds;
+  report(*normal, wire);
+  come_back(wire, request);
+}
+
+void Agent::come_back(vm::FakeWire& wire, const wire::Message& request) {
+  uptime_ns += 1'000'000'000;
+  wire::Message fine;
+  fine.set("value", 0).set("ns", 5).set("held", "general sse").set("cpus", "0-1").set("changed", changed);
+  answer(wire, request, std::move(fine));
 }
 
 void Agent::boot(const Plan& plan, vm::FakeWire& wire) {
@@ -238,7 +259,12 @@ void Agent::report(const Plan& plan, vm::FakeWire& wire) const {
                        static_cast<unsigned char>(image[WITNESS_HEADER_OFFSET + offsetof(witness_header, nonce) + i]));
   const auto count = *read_int<std::uint32_t>(as_bytes(image), WITNESS_HEADER_OFFSET + offsetof(witness_header, count),
                                               std::endian::little);
-  say(fmt::format("begin version=1 nonce={} target=arm64 base=0x{:x} count={}", hex, segment.mem, count));
+  const auto flags = *read_int<std::uint32_t>(as_bytes(image), WITNESS_HEADER_OFFSET + offsetof(witness_header, flags),
+                                              std::endian::little);
+  const bool returns = (flags & WITNESS_RETURN) != 0;
+  const std::string of_round = fmt::format(" round={} entry={}", rounds, rounds > 1 ? "again" : "start");
+  say(fmt::format("begin version=1 nonce={} target=arm64 base=0x{:x} count={}{}", hex, segment.mem, count,
+                  returns ? of_round : ""));
   say(fmt::format("regs x0=0x0 x1=0x0 x2=0x0 x3=0x0 daif=0x3c0 currentel=0x4 sctlr_el1=0x0 cntvct_el0=0x{:x}",
                   counter + 500));
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -248,7 +274,7 @@ void Agent::report(const Plan& plan, vm::FakeWire& wire) const {
         *read_int<std::uint64_t>(as_bytes(image), entry + offsetof(witness_entry, digest), std::endian::little)));
   }
   say(fmt::format("end count={} bad=0", count));
-  wire.end(vm::Ended::Why::powered_off);
+  if (!returns) wire.end(vm::Ended::Why::powered_off);
 }
 
 vm::FakeScript script_of(Agent agent) {
@@ -317,6 +343,23 @@ Stage Lab::stage(const scenario::Case& what, const Agent& agent) const {
   stage.hello.page_size = 4096;
   stage.facts = facts;
   return stage;
+}
+
+Lab::Played Lab::play(std::string_view yaml, const Agent& agent, vm::Diagnosis diagnosis) const {
+  vm::FakeBackend backend([&](const vm::GuestSpec&) -> Result<vm::FakeScript> {
+    auto script = script_of(agent);
+    script.diagnosis = diagnosis;
+    return script;
+  });
+  const auto cases = cases_of(yaml);
+  auto guest = backend.boot({});
+  Session session(**guest, {});
+  EXPECT_TRUE(session.wait_hello(vm::Clock::time_point::max()));
+  Stage played_on = stage(cases.at(0), agent);
+  played_on.coverage = coverage;
+  CaseRunner runner(played_on, cases.at(0), session);
+  auto result = runner.run();
+  return {std::move(result), runner.dirty()};
 }
 
 std::vector<scenario::Case> cases_of(std::string_view yaml) {

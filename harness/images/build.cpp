@@ -28,7 +28,7 @@ Result<std::vector<NamedText>> embedded_texts(const std::vector<std::string>& na
 }
 
 Result<Recipe> make_recipe(const Target& target, const CatalogueRow& row, const std::vector<fs::path>& patches) {
-  Recipe recipe{target.triplet, row.kernel_arch, row.image, {}, {}, {}};
+  Recipe recipe{target.triplet, row.kernel_arch, row.image, {}, {}, {}, row.keep};
   auto fragments = embedded_texts(row.fragments);
   if (!fragments) return tl::unexpected(fragments.error());
   recipe.fragments = std::move(*fragments);
@@ -63,6 +63,7 @@ std::string key_of(const CatalogueRow& row, const Recipe& recipe, const std::str
   sum.field("built-1").field(tarball).field(compiler).field(recipe.kernel_arch).field(recipe.image);
   for (const auto& fragment : recipe.fragments) sum.field("fragment").field(fragment.text);
   for (const auto& patch : recipe.patches) sum.field("patch").field(patch.text);
+  for (const auto& file : recipe.keep) sum.field("keep").field(file);
   return row.target + "/" + row.name + "-" + sum.hex().substr(0, 16);
 }
 
@@ -85,15 +86,20 @@ void remove_trees(const fs::path& builds) {
   for (const auto& tree : trees) fs::remove_all(tree, none);
 }
 
-/// Moves what is kept into the entry's folder.
-Status keep(const BuiltFiles& built, const fs::path& folder, KernelFacts facts) {
+/// Copies what is kept into the entry's folder; the row's own further files below `tree`, under their names in the
+/// tree.
+Status keep(const BuiltFiles& built, const std::vector<std::string>& further, const fs::path& folder,
+            KernelFacts facts) {
   facts.file = "vmlinuz-" + built.release;
   facts.config = "config-" + built.release;
-  const std::pair<fs::path, std::string> files[] = {
+  std::vector<std::pair<fs::path, fs::path>> files = {
       {built.image, facts.file}, {built.config, facts.config}, {built.symbols, "System.map-" + built.release}};
+  for (const auto& file : further) files.emplace_back(built.tree / file, fs::path("tree") / file);
   for (const auto& [from, to] : files) {
     const auto bytes = read_file(from);
     if (!bytes) return tl::unexpected(bytes.error());
+    std::error_code error;
+    fs::create_directories((folder / to).parent_path(), error);
     if (auto written = write_file(folder / to, *bytes); !written) return written;
   }
   return finish_entry(folder, facts);
@@ -112,7 +118,7 @@ Status make_entry(const fs::path& cache, const Recipe& recipe, const KernelFacts
   if (!tree) return tl::unexpected(tree.error());
   const auto built = build_in(tree->path(), recipe, log, progress);
   if (!built) return tl::unexpected(built.error());
-  return keep(*built, folder, facts);
+  return keep(*built, recipe.keep, folder, facts);
 }
 
 }  // namespace

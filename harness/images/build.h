@@ -24,12 +24,14 @@ struct Recipe {
   std::string image;        ///< in the build tree
   std::filesystem::path tarball;
   std::vector<NamedText> fragments, patches;
+  std::vector<std::string> keep;  ///< further files to keep, in the build tree
 };
 
 /// What a build leaves behind.
 struct BuiltFiles {
   std::string release;  ///< uname -r
   std::filesystem::path image, config, symbols;
+  std::filesystem::path tree;  ///< what Recipe::keep is relative to
 };
 
 /// Builds in `tree` (an empty folder, which then holds the whole source); all output goes to `log` too.

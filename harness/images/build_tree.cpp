@@ -141,7 +141,7 @@ class Build {
     auto release = read_text(tree_ / "include/config/kernel.release");
     if (!release) return tl::unexpected(release.error());
     while (!release->empty() && release->back() == '\n') release->pop_back();
-    return BuiltFiles{*release, tree_ / recipe_.image, tree_ / ".config", tree_ / "System.map"};
+    return BuiltFiles{*release, tree_ / recipe_.image, tree_ / ".config", tree_ / "System.map", tree_};
   }
 
   const fs::path& tree_;

@@ -27,7 +27,7 @@ void read_origin(yaml::Reader& reader, const yaml::Node& node, CatalogueRow& row
   reader.optional("package", row.package).optional("source", row.source).optional("version", row.version);
   if (reader.has("source")) {
     reader.required("kernel_arch", row.kernel_arch).required("image", row.image).required("fragments", row.fragments);
-    reader.optional("patches", row.patches);
+    reader.optional("patches", row.patches).optional("keep", row.keep);
   } else {
     reader.optional("modules", row.modules);
   }

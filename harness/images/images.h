@@ -34,6 +34,7 @@ struct CatalogueRow {
   std::string image;        ///< what the build makes, in the build tree ("arch/x86/boot/bzImage"); source rows only
   std::vector<std::string> fragments;  ///< config fragments, files in vm-images/, later ones win
   std::vector<std::string> patches;    ///< patches, files in vm-images/, in order
+  std::vector<std::string> keep;       ///< further files of the build tree to keep beside the image; source rows only
   std::vector<std::string> modules;    ///< modules the console or the channel needs, in load order
   bool is_default = false;             ///< the kernel under test where the user names none
   bool is_next = false;                ///< the different second kernel where the user names none

@@ -47,7 +47,7 @@ Status Course::act(LoadStep& step, const Position&) {
   }
   slot.image = !step.kernel.empty() ? Image::kernel : step.witness ? Image::witness : Image::other;
   slot.by_model = step.expect.kind == Expectation::Kind::model;
-  slot.jump = (step.extra_flags & kexec::preserve_context) != 0;
+  slot.jump = !crash && (step.extra_flags & kexec::preserve_context) != 0;
   return {};
 }
 
@@ -76,12 +76,18 @@ Status Course::land(SwitchStep& step, const Slot& slot, const Position& where) c
     return yaml::fail_at(where, "what was loaded is neither a kernel nor has it the witness",
                          "add `witness: true` to its `load`");
   }
-  const auto loaded = slot.image == Image::witness ? SwitchStep::Land::witness : SwitchStep::Land::kernel;
+  using Land = SwitchStep::Land;
+  const auto loaded = slot.image != Image::witness ? Land::kernel : slot.jump ? Land::back : Land::witness;
   if (!land_given_) step.land = loaded;
   if (step.land == loaded) return {};
-  return loaded == SwitchStep::Land::witness
-             ? yaml::fail_at(where, "a landing on a kernel, but the witness was loaded", "write `land: witness`")
-             : yaml::fail_at(where, "a landing on the witness, but a kernel was loaded", "write `land: kernel`");
+  constexpr const char* words[] = {"kernel", "witness", "back"};
+  return yaml::fail_at(where,
+                       fmt::format("a landing `{}`, but what is loaded lands `{}`",
+                                   words[static_cast<std::size_t>(step.land)], words[static_cast<std::size_t>(loaded)]),
+                       loaded == Land::back
+                           ? "the witness comes back from a load with PRESERVE_CONTEXT: write `land: back`"
+                       : loaded == Land::witness ? "the witness was loaded: write `land: witness`"
+                                                 : "a kernel was loaded: write `land: kernel`");
 }
 
 Status Course::act(SwitchStep& step, const Position& where) {
@@ -101,7 +107,7 @@ Status Course::act(SwitchStep& step, const Position& where) {
   }
   if (auto status = land(step, slot, where); !status) return status;
   step.if_loaded = slot.by_model;
-  if (slot.jump) return {};
+  if (step.land == SwitchStep::Land::back) return {};
   normal_ = {};
   crash_ = {};
   ended_ = step.land == SwitchStep::Land::witness;

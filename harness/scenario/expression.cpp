@@ -142,9 +142,9 @@ class Parser {
 }  // namespace
 
 const std::vector<std::string>& base_names() {
-  static const std::vector<std::string> names{"page",           "ram",          "ram end",     "ram size",
-                                              "previous start", "previous end", "crash start", "crash end",
-                                              "kernel start",   "kernel end",   "high",        "witness"};
+  static const std::vector<std::string> names{
+      "page",      "ram",          "ram end",    "ram size", "previous start", "previous end", "crash start",
+      "crash end", "kernel start", "kernel end", "high",     "marker",         "witness"};
   return names;
 }
 

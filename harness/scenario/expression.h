@@ -33,7 +33,8 @@ struct Expression {
 /// Names that may stand in an expression, for messages and the vocabulary page:
 /// page, ram (start of the largest free block), ram end, ram size (all RAM: totalram_pages() of the kernel, which is
 /// MemTotal of /proc/meminfo), previous start, previous end (of the segment before), crash start, crash end (one past),
-/// kernel start, kernel end, high (start of the last free 16 MiB), witness.
+/// kernel start, kernel end, high (start of the last free 16 MiB), marker (a page of the
+/// agent with known contents), witness.
 const std::vector<std::string>& base_names();
 
 /// Most terms in one expression.

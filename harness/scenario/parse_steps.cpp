@@ -226,11 +226,12 @@ Status StepsParser::change(const yaml::Node& node, const Position& where) {
   std::string how = "reboot", land = "kernel";
   MapReader row(bare ? yaml::Node::map(node.where(), {{"how", node.where(), node}}) : node, "switch", "switch");
   row.required("how", how, yaml::word_of({"reboot", "crash"}));
-  row.optional("land", land, yaml::word_of({"kernel", "witness"}));
+  row.optional("land", land, yaml::word_of({"kernel", "witness", "back"}));
   if (auto status = row.done(); !status) return status;
   SwitchStep out;
   out.how = how == "crash" ? SwitchStep::How::crash : SwitchStep::How::reboot;
-  out.land = land == "witness" ? SwitchStep::Land::witness : SwitchStep::Land::kernel;
+  using Land = SwitchStep::Land;
+  out.land = land == "witness" ? Land::witness : land == "back" ? Land::back : Land::kernel;
   return add({out, where}, row.has("land"));
 }
 

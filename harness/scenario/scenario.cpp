@@ -126,7 +126,8 @@ void add_features(Case& item) {
     } else if (const auto* unload = std::get_if<UnloadStep>(&step.action)) {
       if (unload->abi != native_abi) need(item, unload->abi);
     } else if (const auto* change = std::get_if<SwitchStep>(&step.action)) {
-      need(item, change->land == SwitchStep::Land::witness ? "witness" : "kernel");
+      need(item, change->land == SwitchStep::Land::kernel ? "kernel" : "witness");
+      if (change->land == SwitchStep::Land::back) need(item, "jump");
       if (change->how == SwitchStep::How::crash) need(item, "crash");
     } else if (std::holds_alternative<HoldStep>(step.action)) {
       need(item, "hold");

@@ -116,7 +116,7 @@ struct StateStep {
 /// reboot(LINUX_REBOOT_CMD_KEXEC) or a crash; then something must come up.
 struct SwitchStep {
   enum class How { reboot, crash } how = How::reboot;
-  enum class Land { kernel, witness } land = Land::kernel;
+  enum class Land { kernel, witness, back } land = Land::kernel;  ///< back: the witness, and then this kernel again
   bool if_loaded = false;  ///< after a load that expects `model`: where it was refused, the case ends here
 };
 /// A reboot(2) that must return.

@@ -256,6 +256,20 @@ TEST(Scenario, ASwitchLandsOnWhatWasLoaded) {
   EXPECT_EQ(action<SwitchStep>(steps, 1).land, SwitchStep::Land::witness);
 }
 
+TEST(Scenario, AWitnessThatComesBackLeavesEverythingAsItWas) {
+  const auto cases = cases_of(R"(name: a
+about: b
+steps:
+  - load: {flags: PRESERVE_CONTEXT, witness: true, segments: {size: 1 page}}
+  - switch: reboot
+  - switch: {how: reboot, land: back}
+  - check: {generation: 0}
+)");
+  ASSERT_EQ(cases.size(), 1u);
+  EXPECT_EQ(action<SwitchStep>(cases[0].steps, 1).land, SwitchStep::Land::back);
+  EXPECT_THAT(cases[0].features, testing::UnorderedElementsAre("witness", "jump"));
+}
+
 TEST(Scenario, ParametersStandInAnyValue) {
   const auto cases = cases_of(R"(name: a
 about: With $crash and ${flags}, $$5.

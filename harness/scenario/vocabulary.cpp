@@ -138,7 +138,9 @@ constexpr Key keys[] = {
 
     {"switch", "how", Form::word, "reboot|crash", "reboot(2) into the normal image, or sysrq-c into the crash image",
      true},
-    {"switch", "land", Form::word, "kernel|witness", "what must come up; default: what was loaded"},
+    {"switch", "land", Form::word, "kernel|witness|back",
+     "what must come up; default: what was loaded. `back`, of a witness loaded with PRESERVE_CONTEXT: the witness, and "
+     "then this kernel again, as it was"},
 
     {"hold", "at", Form::word, "buffer|array",
      "where it stops: in the copy of its buffer (default), or of its segments array, when the lock is not taken yet"},

@@ -19,12 +19,14 @@ std::string broken_promise(const RegisterRule& rule, std::uint64_t value) {
 
 }  // namespace
 
-std::vector<std::string> check_registers(std::string_view target, const Registers& registers) {
+std::vector<std::string> check_registers(std::string_view target, const Registers& registers, bool jump) {
   const auto states = all_entry_states();
   const auto state = std::find_if(states.begin(), states.end(), [&](const auto* one) { return one->target == target; });
   if (state == states.end()) return {fmt::format("what the kernel promises at entry on {} is not known here", target)};
   std::vector<std::string> out;
+  const auto other = jump ? RegisterRule::When::boot : RegisterRule::When::jump;
   for (const auto& rule : (*state)->rules) {
+    if (rule.when == other) continue;
     const auto found = registers.find(rule.name);
     if (found == registers.end()) {
       if (!rule.optional) out.push_back(fmt::format("the witness did not tell {}", rule.name));

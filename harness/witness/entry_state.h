@@ -16,6 +16,11 @@ struct RegisterRule {
   std::string_view text;    ///< the promise for people: "paging on, write protection off"
   std::string_view source;  ///< kernel file and symbol that keep it
   bool optional = false;    ///< the register need not be there (told in some modes of the CPU only)
+  enum class When {
+    always,
+    boot,  ///< not promised to an image that is to come back (KEXEC_PRESERVE_CONTEXT)
+    jump,  ///< promised to such an image only
+  } when = When::always;
 };
 
 struct EntryState {

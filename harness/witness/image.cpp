@@ -108,6 +108,8 @@ Result<Bytes> make_witness(ByteView image, const WitnessTable& table) {
   Bytes out = to_bytes(image);
   const auto count = table.entries.size();
   write_nonce(out, table.nonce);
+  write_int(out, header_at + offsetof(witness_header, flags), table.round != 0 ? std::uint32_t{WITNESS_RETURN} : 0,
+            facts->order);
   write_int(out, header_at + offsetof(witness_header, console), table.console, facts->order);
   write_int(out, header_at + offsetof(witness_header, count), static_cast<std::uint32_t>(count + 1), facts->order);
   for (std::size_t i = 0; i < count; ++i) {

@@ -26,7 +26,8 @@ struct WitnessTable {
   std::string nonce;                  ///< 32 lower-case hex digits
   std::uint64_t base = 0;             ///< physical address the witness itself is to run at, a multiple of 4096
   std::vector<WitnessEntry> entries;  ///< at most max_entries
-  std::uint64_t console = 0;          ///< UART: port on x86, physical address elsewhere; 0: the machine's usual one
+  unsigned round = 0;         ///< 0: it ends the machine; n: it goes back (KEXEC_JUMP), and is entered the n-th time
+  std::uint64_t console = 0;  ///< UART: port on x86, physical address elsewhere; 0: the machine's usual one
 };
 
 inline constexpr std::size_t max_entries = 63;

@@ -47,6 +47,7 @@ TEST(MakeWitness, FillsInTheHeaderInTheImagesByteOrder) {
     const auto made = make_witness(blank_image(order), good_table());
     ASSERT_TRUE(made) << made.error().str();
     EXPECT_EQ(field<std::uint64_t>(*made, offsetof(witness_header, console), order), 0x2f8u);
+    EXPECT_EQ(field<std::uint32_t>(*made, offsetof(witness_header, flags), order), 0u);
     EXPECT_EQ(field<std::uint32_t>(*made, offsetof(witness_header, count), order), 2u);
     EXPECT_EQ(field<std::uint8_t>(*made, offsetof(witness_header, nonce) + 1, order), 0x11);
     EXPECT_EQ(field<std::uint8_t>(*made, offsetof(witness_header, nonce) + 15, order), 0xff);

@@ -23,6 +23,13 @@ void witness_putc(char c);
 /* Ends the machine; where that does not work, stops the CPU for good. Waits until the console is drained. */
 void witness_end(void) __attribute__((noreturn));
 
+/* Goes back to where the image was entered from, with the machine as it was found, and leaves behind that the next
+ * entry is not the image's first byte. Where a target's kernel never comes back it does not give this: the common
+ * part's own, weak, ends the machine. */
+void witness_return(void) __attribute__((noreturn));
+/* 1 where the image was entered at what witness_return left behind. Weak likewise. */
+extern uint32_t witness_entered_again;
+
 /* Saved at entry by <target>.S: `witness_register_count` values, and their names, each ended by a NUL. */
 extern const uintptr_t witness_registers[];
 extern const uint32_t witness_register_count;
@@ -37,6 +44,8 @@ struct witness_state {
   const uintptr_t *registers;
   const char *names;
   uint32_t register_count;
+  uint32_t round; /* how often the image was entered; 0: it is not to come back, and need not tell */
+  uint32_t again; /* entered where it asked for when it left */
 };
 
 /* Writes all records from `begin` to `end`. Returns the number of bad segments. */

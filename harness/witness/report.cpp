@@ -122,6 +122,10 @@ Status WitnessReport::take_begin(Reader& reader) {
   const auto target = reader.value("target");
   const auto base = reader.hex("base");
   const auto count = reader.count("count");
+  const bool returns = reader.more();
+  const auto round = returns ? reader.count("round") : 0;
+  const auto entry = returns ? reader.value("entry") : std::string_view("start");
+  if (entry != "start" && entry != "again") reader.fail();
   if (!reader.done() || !is_name(target)) return tl::unexpected(refuse("a `begin` record that is malformed"));
   if (version != WITNESS_VERSION)
     return tl::unexpected(refuse(fmt::format("version {}, expected {}", version, WITNESS_VERSION)));
@@ -132,6 +136,8 @@ Status WitnessReport::take_begin(Reader& reader) {
   }
   target_ = target;
   base_ = base;
+  round_ = round;
+  again_ = entry == "again";
   progress_ = Progress::begun;
   return {};
 }
@@ -243,6 +249,17 @@ void WitnessReport::add_finding_problems(std::size_t index, std::vector<std::str
     out.push_back(fmt::format("{}: byte {:#x} behind the buffer is not zero", name, *finding.nonzero_at));
 }
 
+void WitnessReport::add_round_problems(std::vector<std::string>& out) const {
+  if (round_ != expected_.round) {
+    out.push_back(fmt::format("the witness counts its entry number {}, expected {}: what it wrote before was not kept",
+                              round_, expected_.round));
+  } else if (again_ != (round_ > 1)) {
+    out.push_back(
+        fmt::format("the witness's entry number {} was at {}", round_,
+                    again_ ? "the place that only a return names" : "its first byte, not where it asked for"));
+  }
+}
+
 void WitnessReport::add_progress_problems(std::vector<std::string>& out) const {
   if (progress_ == Progress::silent) out.emplace_back("the witness said nothing");
   if (progress_ == Progress::begun) {
@@ -261,6 +278,7 @@ std::vector<std::string> WitnessReport::problems() const {
   if (progress_ != Progress::silent && !target_.empty() && base_ != expected_.base) {
     out.push_back(fmt::format("the witness runs at {:#x}, it was to be at {:#x}", base_, expected_.base));
   }
+  if (progress_ != Progress::silent && !target_.empty()) add_round_problems(out);
   for (std::size_t i = 0; i < findings_.size(); ++i) add_finding_problems(i, out);
   add_progress_problems(out);
   if (refused_ != 0) out.push_back(fmt::format("{} records were refused, the first for: {}", refused_, first_refusal_));

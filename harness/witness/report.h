@@ -77,12 +77,15 @@ class WitnessReport {
   Status take_record(std::string_view text);
   [[nodiscard]] std::string segment_name(std::size_t index) const;
   void add_finding_problems(std::size_t index, std::vector<std::string>& out) const;
+  void add_round_problems(std::vector<std::string>& out) const;
   void add_progress_problems(std::vector<std::string>& out) const;
 
   WitnessTable expected_;
   Progress progress_ = Progress::silent;
   std::string target_;
   std::uint64_t base_ = 0;
+  std::uint32_t round_ = 0;  ///< 0: told nothing of it
+  bool again_ = false;
   Registers registers_;
   std::vector<Finding> findings_;
   std::optional<Fault> fault_;
@@ -91,7 +94,8 @@ class WitnessReport {
 };
 
 /// Ways in which the registers at entry differ from what the target's kernel promises, a sentence each. An unknown
-/// target, and a register that the witness should have told, are such sentences too.
-std::vector<std::string> check_registers(std::string_view target, const Registers& registers);
+/// target, and a register that the witness should have told, are such sentences too. `jump`: the image was loaded with
+/// KEXEC_PRESERVE_CONTEXT.
+std::vector<std::string> check_registers(std::string_view target, const Registers& registers, bool jump = false);
 
 }  // namespace kexlab::witness

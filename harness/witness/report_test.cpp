@@ -54,6 +54,40 @@ TEST(WitnessReport, GoodAndComplete) {
   EXPECT_TRUE(report.findings().at(1).skipped);
 }
 
+WitnessReport report_of_round(unsigned round, const std::string& rest) {
+  auto expected = table();
+  expected.round = round;
+  WitnessReport report(expected);
+  auto records = good();
+  records[0] += rest;
+  for (const auto& record : records) (void)report.take(as_bytes(record));
+  return report;
+}
+
+TEST(WitnessReport, OneThatComesBackCountsItsEntries) {
+  EXPECT_THAT(report_of_round(1, " round=1 entry=start").problems(), IsEmpty());
+  EXPECT_THAT(report_of_round(3, " round=3 entry=again").problems(), IsEmpty());
+}
+
+TEST(WitnessReport, MemoryThatWasNotKeptShowsInTheCount) {
+  EXPECT_THAT(report_of_round(2, " round=1 entry=again").problems(),
+              ElementsAre(HasSubstr("counts its entry number 1, expected 2")));
+  EXPECT_THAT(report_of_round(1, "").problems(), ElementsAre(HasSubstr("counts its entry number 0, expected 1")));
+}
+
+TEST(WitnessReport, ItsNextEntryIsWhereItAskedFor) {
+  EXPECT_THAT(report_of_round(2, " round=2 entry=start").problems(), ElementsAre(HasSubstr("not where it asked for")));
+  EXPECT_THAT(report_of_round(1, " round=1 entry=again").problems(),
+              ElementsAre(HasSubstr("that only a return names")));
+}
+
+TEST(WitnessReport, RoundsAreNumbersAndEntriesHaveNames) {
+  for (const char* rest : {" round=x entry=start", " round=1 entry=end", " round=1", " entry=start"}) {
+    const auto report = report_of_round(1, rest);
+    EXPECT_EQ(report.progress(), WitnessReport::Progress::silent) << rest;
+  }
+}
+
 struct Broken {
   const char* name;
   Records records;

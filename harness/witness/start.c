@@ -8,15 +8,24 @@ extern const char witness_image[];
 extern const struct witness_header witness_image_header;
 #pragma GCC visibility pop
 
+static uint32_t rounds;
+
+__attribute__((weak)) uint32_t witness_entered_again;
+__attribute__((weak)) void witness_return(void) { witness_end(); }
+
 void witness_main(void) {
+  const uint32_t returns = witness_image_header.flags & WITNESS_RETURN;
   const struct witness_state state = {
       .header = &witness_image_header,
       .base = (uintptr_t)witness_image,
       .registers = witness_registers,
       .names = witness_register_names,
       .register_count = witness_register_count,
+      .round = returns ? ++rounds : 0,
+      .again = witness_entered_again,
   };
   witness_machine_init(witness_image_header.console);
   witness_run(&state);
+  if (returns) witness_return();
   witness_end();
 }

@@ -130,6 +130,10 @@ static uint32_t send_begin(const struct witness_state *state) {
   line_text(&line, "target", header->target, sizeof header->target);
   line_hex(&line, "base", state->base);
   line_count(&line, "count", count);
+  if (state->round != 0) {
+    line_count(&line, "round", state->round);
+    line_text(&line, "entry", state->again ? "again" : "start", 5);
+  }
   line_send(&line);
   return count;
 }

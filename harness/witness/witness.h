@@ -19,12 +19,17 @@
  * indices, counts and versions are decimal. Keys come in this order:
  *
  *   begin version=1 nonce=<32 hex digits> target=<name> base=<address of the image> count=<entries>
+ *         [round=<n> entry=<start|again>]                              with WITNESS_RETURN only
  *   regs <register>=<number> ...         as many of these records as it takes
  *   seg index=<i> digest=<ok|bad> found=<number> zero=<ok|bad> [at=<address of the first byte that is not zero>]
  *   seg index=<i> skip                   the entry has WITNESS_SKIP
  *   seg index=<i> unreachable            the segment lies where the target's pointers do not reach
  *   fault seg=<i|none> cause=<number> pc=<address> address=<address>     nothing comes after it
  *   end count=<entries> bad=<segments that are bad or unreachable>
+ *
+ * COMING BACK. With WITNESS_RETURN the witness goes back after its `end` record, and leaves behind where it is to be
+ * entered the next time: not at its first byte, so that it can tell (`entry=again`) that this was heeded. `round` is
+ * how often it was entered, counted in its own memory: it goes on counting only where what it wrote was kept.
  *
  * One `seg` record for each entry, in the order of the table. The entry with WITNESS_SELF has zero=ok always, and is
  * bad also where the image does not run at the entry's `dest`.
@@ -43,12 +48,12 @@
 
 /* Flags of an entry. */
 #define WITNESS_SKIP 1u /* report it, look at nothing */
-/* The witness's own segment. What the witness writes there is its own affair, so `digest` covers the first ro_size bytes
- * only, with this entry's `digest` word itself taken as zero. */
+/* The witness's own segment. What the witness writes there is its own affair, so `digest` covers the first ro_size
+ * bytes only, with this entry's `digest` word itself taken as zero. */
 #define WITNESS_SELF 2u
 
 /* Flags of the header. */
-#define WITNESS_RETURN 1u /* reserved for KEXEC_JUMP: return to the caller instead of ending the machine */
+#define WITNESS_RETURN 1u /* for KEXEC_JUMP: go back to where it was entered from instead of ending the machine */
 
 struct witness_entry {
   uint64_t dest;   /* physical address, kexec_segment.mem */

@@ -90,9 +90,10 @@ struct Told {
   unsigned bad = 0;
 };
 
-Told run(Memory& memory) {
-  const witness_state state{&memory.header(), static_cast<std::uintptr_t>(Memory::address(memory.image().data())),
-                            registers, names, 3};
+Told run(Memory& memory, std::uint32_t round = 0) {
+  const witness_state state{
+      &memory.header(), static_cast<std::uintptr_t>(Memory::address(memory.image().data())), registers, names, 3, round,
+      round > 1};
   console.clear();
   Told told;
   told.bad = witness_run(&state);
@@ -136,6 +137,18 @@ TEST(Witness, TellsTheRegisters) {
                                               testing::Pair("r0", 0), testing::Pair("r1", 0x1234abcd)));
 }
 
+TEST(Witness, TellsItsEntriesWhereItIsToComeBack) {
+  for (const unsigned round : {1u, 2u, 7u}) {
+    Memory memory;
+    memory.table.round = round;
+    memory.load();
+    EXPECT_EQ(memory.header().flags, WITNESS_RETURN);
+    const auto report = report_of(memory, run(memory, round));
+    EXPECT_TRUE(report.complete());
+    EXPECT_THAT(report.problems(), IsEmpty());
+  }
+}
+
 TEST(Witness, SplitsManyRegistersIntoRecords) {
   std::string many;
   std::vector<std::uintptr_t> values;
@@ -145,8 +158,8 @@ TEST(Witness, SplitsManyRegistersIntoRecords) {
   }
   Memory memory;
   memory.load();
-  const witness_state state{&memory.header(), static_cast<std::uintptr_t>(memory.table.base), values.data(),
-                            many.c_str(), 100};
+  const witness_state state{
+      &memory.header(), static_cast<std::uintptr_t>(memory.table.base), values.data(), many.c_str(), 100, 0, 0};
   console.clear();
   witness_run(&state);
   wire::Decoder decoder;

@@ -5,6 +5,10 @@
  * (arch/x86/kernel/relocate_kernel_64.S). GDT and IDT may be gone: their limits are 0 on 6.1 (machine_kexec_64.c), so the
  * first fault before ours are loaded would be the last. Nothing here trusts any of it: the state is what is to be examined.
  *
+ * With KEXEC_PRESERVE_CONTEXT it is called: on top of the stack, which lies in a page of the kernel's, is the address to go
+ * back to. There the kernel finds its own tables and registers again, all but the code segment, which it leaves as it
+ * comes: so our GDT has its selectors' numbers. It takes the word on top of the stack as the entry of the next switch.
+ *
  * witness-flags: -mgeneral-regs-only -mno-red-zone -fcf-protection=none -mcmodel=small
  */
 
@@ -46,12 +50,18 @@ stack_top:
     .balign 8
 gdt:
     .quad 0
-    .quad 0x00af9b000000ffff  /* 0x08: 64-bit code */
-    .quad 0x00cf93000000ffff  /* 0x10: data */
+    .quad 0
+    .quad 0x00af9b000000ffff  /* 0x10: 64-bit code, as the kernel's __KERNEL_CS */
+    .quad 0x00cf93000000ffff  /* 0x18: data, as its __KERNEL_DS. Source: arch/x86/include/asm/segment.h */
 gdt_end:
+    .globl witness_entered_again
+    .hidden witness_entered_again
+witness_entered_again:
+    .long 0
 
     .section .entry, "ax"
     .code64
+entry:
     /* Moves and address loads change no flag, so rflags can be read last. */
     movq %rax, SLOT(0)
     movq %rbx, SLOT(1)
@@ -123,12 +133,12 @@ save_control:
     leaq gdt(%rip), %rax
     movq %rax, table_register + 2(%rip)
     lgdt table_register(%rip)
-    pushq $0x08
+    pushq $0x10
     leaq 1f(%rip), %rax
     pushq %rax
     lretq
 1:
-    movl $0x10, %eax
+    movl $0x18, %eax
     movl %eax, %ds
     movl %eax, %es
     movl %eax, %ss
@@ -136,6 +146,22 @@ save_control:
     movl %eax, %gs
     xorl %ebp, %ebp
     call witness_main
+
+/* Where the kernel is told to enter next. Must change no flag. */
+again:
+    movl $1, witness_entered_again(%rip)
+    jmp entry
+
+/* The kernel sets control registers, tables, stack and segments itself on its way back; what we changed of the rest are
+ * general registers, of which it expects none. */
+    .globl witness_return
+    .hidden witness_return
+witness_return:
+    movq SLOT(7), %rsp
+    popq %rcx
+    leaq again(%rip), %rax
+    pushq %rax
+    jmpq *%rcx
 
 /* One stub of 16 bytes for each of the CPU's 32 exceptions: an error code where the CPU pushes none, then the vector. */
     .balign 16

@@ -2,8 +2,9 @@
 // The state at entry on x86_64: 64-bit mode, identity-mapped, interrupts off, general registers zero.
 //
 // All of it is done by identity_mapped in arch/x86/kernel/relocate_kernel_64.S; seen alike on Debian's 6.1.192 and
-// 6.12.117, through reboot(2) and through a panic. Not promised, and not looked at: %rsp (left alone), cr2, cr3,
-// segment selectors, and the GDT and IDT, whose limits machine_kexec_64.c sets to 0 in both.
+// 6.12.117, through reboot(2) and through a panic. With KEXEC_PRESERVE_CONTEXT general registers hold leftovers and
+// %rsp the kernel's swap page. Not promised, and not looked at: otherwise %rsp (left alone), cr2, cr3, segment
+// selectors, and the GDT and IDT, whose limits machine_kexec_64.c sets to 0 in both.
 #include "harness/witness/entry_state.h"
 
 namespace kexlab::witness {
@@ -19,10 +20,15 @@ constexpr std::uint64_t efer_lme = 1u << 8, efer_lma = 1u << 10;
 // always 1.
 constexpr std::uint64_t status_flags = 0x8d5 | 0x2;
 
+// An image that is to come back is called with its return address as the last word of a page of the kernel's.
+constexpr std::uint64_t page_offset = 0xfff, call_stack = 0xff8;
+
 constexpr std::string_view source = "arch/x86/kernel/relocate_kernel_64.S: identity_mapped";
 constexpr std::string_view zeroed = "general registers are zeroed";
 
-constexpr RegisterRule zero(std::string_view name) { return {name, all_bits, 0, zeroed, source}; }
+constexpr RegisterRule zero(std::string_view name) {
+  return {name, all_bits, 0, zeroed, source, false, RegisterRule::When::boot};
+}
 
 constexpr RegisterRule rules[] = {
     zero("rax"),
@@ -46,6 +52,8 @@ constexpr RegisterRule rules[] = {
      "protection and paging on; alignment checks, write protection, task switch and FPU emulation off", source},
     // Five-level paging stays as it was; newer kernels keep machine checks on where a TDX guest must not clear the bit.
     {"cr4", ~(cr4_la57 | cr4_mce), cr4_pae, "physical address extension and nothing else", source},
+    {"rsp", page_offset, call_stack, "called on the last word of the swap page", source, false,
+     RegisterRule::When::jump},
     {"efer", efer_lme | efer_lma, efer_lme | efer_lma, "long mode", "arch/x86/kernel/relocate_kernel_64.S: .code64"},
 };
 

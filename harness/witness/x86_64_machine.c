@@ -64,7 +64,7 @@ static void load_idt(void) {
   for (unsigned i = 0; i < 32; ++i) {
     const uint64_t stub = (uint64_t)(uintptr_t)witness_fault_stubs + 16 * i;
     idt[i].offset_low = (uint16_t)stub;
-    idt[i].selector = 0x08;
+    idt[i].selector = 0x10;
     idt[i].type = 0x8e00;
     idt[i].offset_middle = (uint16_t)(stub >> 16);
     idt[i].offset_high = (uint32_t)(stub >> 32);

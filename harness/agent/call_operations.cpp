@@ -64,32 +64,6 @@ void unload(Agent&, const Message& request, Message& answer) {
       *credentials, [&](Message& report) { set_result(report, raw_kexec_load(0, 0, nullptr, word(flags))); }, answer);
 }
 
-// A file that a call is to be given; -1 where the request names none.
-bool open_argument(const Message& request, std::string_view name, Fd& fd, Message& answer) {
-  if (!request.text(name)) return true;
-  const auto path = required_text(request, name, answer);
-  if (!path) return false;
-  fd = Fd(open(path->c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.open()) refuse(answer, "open " + *path + ": " + error_text(errno));
-  return fd.open();
-}
-
-void file_load(Agent&, const Message& request, Message& answer) {
-  const auto credentials = credentials_of(request, answer);
-  Fd kernel;
-  Fd initrd;
-  if (!credentials || !open_argument(request, "kernel", kernel, answer) ||
-      !open_argument(request, "initrd", initrd, answer)) {
-    return;
-  }
-  const std::string cmdline(request.text("cmdline").value_or(""));
-  const auto flags = word(request.number("flags").value_or(0));
-  const auto call = [&](Message& report) {
-    set_result(report, raw_kexec_file_load(kernel.get(), initrd.get(), cmdline.c_str(), cmdline.size() + 1, flags));
-  };
-  call_as(*credentials, call, answer);
-}
-
 void reboot(Agent& agent, const Message& request, Message& answer) {
   const auto cmd = request.number("cmd");
   if (!cmd) return refuse(answer, "field cmd is missing");

@@ -113,6 +113,12 @@ struct StateStep {
   std::optional<bool> loaded, crash_loaded, load_disabled;
   std::optional<Expression> crash_size;
 };
+/// What the kernel says of its memory. Unset: not looked at.
+struct MemoryStep {
+  bool fits = false;                    ///< the memory map, MemTotal and the reservation are what the guest was given
+  bool note = false;                    ///< remembers MemFree and MemTotal
+  std::optional<Expression> lost, grown;  ///< since noted: MemFree fell by at most, MemTotal grew by this
+};
 /// reboot(LINUX_REBOOT_CMD_KEXEC) or a crash; then something must come up.
 struct SwitchStep {
   enum class How { reboot, crash } how = How::reboot;
@@ -161,8 +167,8 @@ struct HoldStep {
 struct ReleaseStep {};
 
 struct Step {
-  using Action = std::variant<LoadStep, UnloadStep, FileLoadStep, StateStep, SwitchStep, RebootStep, CheckStep,
-                              VmcoreStep, ReadStep, WriteStep, RandomStep, HoldStep, ReleaseStep>;
+  using Action = std::variant<LoadStep, UnloadStep, FileLoadStep, StateStep, MemoryStep, SwitchStep, RebootStep,
+                              CheckStep, VmcoreStep, ReadStep, WriteStep, RandomStep, HoldStep, ReleaseStep>;
   Action action;
   Position where;
 };

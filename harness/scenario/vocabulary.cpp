@@ -23,6 +23,7 @@ constexpr MapTitle maps[] = {
     {"file_load", "`file_load:` a call of kexec_file_load(2)"},
     {"file", "`kernel:`, `initrd:` a file for kexec_file_load(2)"},
     {"state", "`state:` what the kernel shows of kexec"},
+    {"memory", "`memory:` how much memory the kernel has"},
     {"switch", "`switch:` leave the running kernel"},
     {"hold", "`hold:` a load that stops half-way"},
     {"reboot", "`reboot:` a reboot(2) that returns"},
@@ -63,6 +64,7 @@ constexpr Key keys[] = {
     {"step", "unload", Form::map, "unload", "empty the slot"},
     {"step", "file_load", Form::map, "file_load", "kexec_file_load(2)"},
     {"step", "state", Form::map, "state", "look at the state"},
+    {"step", "memory", Form::map, "memory", "look at the memory"},
     {"step", "switch", Form::word_or_map, "reboot|crash:switch", "into what is loaded"},
     {"step", "reboot", Form::map, "reboot", "reboot(2) with any arguments, which must return"},
     {"step", "check", Form::map, "check", "look at the kernel that runs now"},
@@ -135,6 +137,12 @@ constexpr Key keys[] = {
     {"state", "crash_loaded", Form::boolean, "", "/sys/kernel/kexec_crash_loaded"},
     {"state", "load_disabled", Form::boolean, "", "/proc/sys/kernel/kexec_load_disabled"},
     {"state", "crash_size", Form::expression, "", "/sys/kernel/kexec_crash_size"},
+
+    {"memory", "fits", Form::boolean, "",
+     "System RAM of /proc/iomem, MemTotal and the reservation fit what the guest was given"},
+    {"memory", "note", Form::boolean, "", "remember MemFree and MemTotal for later steps"},
+    {"memory", "lost", Form::expression, "", "MemFree has fallen by no more since it was noted"},
+    {"memory", "grown", Form::expression, "", "MemTotal has grown by so much, and by no more than a page, since it was noted"},
 
     {"switch", "how", Form::word, "reboot|crash", "reboot(2) into the normal image, or sysrq-c into the crash image",
      true},

@@ -62,6 +62,8 @@ witness_entered_again:
     .section .entry, "ax"
     .code64
 entry:
+    /* The first 64 bytes do nothing: an entry may be any address among them (layout/entry). */
+    .fill 64, 1, 0x90
     /* Moves and address loads change no flag, so rflags can be read last. */
     movq %rax, SLOT(0)
     movq %rbx, SLOT(1)

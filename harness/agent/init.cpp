@@ -52,6 +52,8 @@ std::vector<std::string> module_names() {
 void prepare_system() {
   mount_at("proc", "/proc");
   mount_at("sysfs", "/sys");
+  // The folder is the kernel's own and there only with CONFIG_SECURITYFS.
+  if (access("/sys/kernel/security", F_OK) == 0) mount_at("securityfs", "/sys/kernel/security");
   mount_at("devtmpfs", "/dev");
   open_console();
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 
 #include "harness/engine/errno_text.h"
@@ -64,7 +65,7 @@ double CaseRunner::elapsed() const { return std::chrono::duration<double>(Clock:
 
 // A request to a living agent takes milliseconds; 20 s leave room for hundreds of MiB to be copied under emulation.
 CaseRunner::Clock::time_point CaseRunner::soon() const {
-  return std::min(deadline_, Clock::now() + std::chrono::seconds(20));
+  return std::min(deadline_, Clock::now() + std::chrono::milliseconds(std::lround(20'000 * stage_.deadline_scale)));
 }
 
 CaseResult CaseRunner::run() {

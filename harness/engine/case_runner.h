@@ -32,11 +32,12 @@ struct Stage {
   const images::Kernel* self = nullptr;  ///< the kernel under test
   const images::Kernel* next = nullptr;  ///< the kernel it is to start; may be the same
   const Payload* payload = nullptr;
-  Bytes witness;           ///< the target's witness image; empty where it has none
-  Cargo cargo;             ///< what the guest carries
-  Hello hello;             ///< of the first kernel
-  Facts facts;             ///< likewise
-  std::uint64_t seed = 0;  ///< of the run, mixed into the seeds of random steps; 0: these as they are
+  Bytes witness;              ///< the target's witness image; empty where it has none
+  Cargo cargo;                ///< what the guest carries
+  Hello hello;                ///< of the first kernel
+  Facts facts;                ///< likewise
+  std::uint64_t seed = 0;     ///< of the run, mixed into the seeds of random steps; 0: these as they are
+  double deadline_scale = 1;  ///< multiplies what a single answer may take
 };
 
 class CaseRunner {

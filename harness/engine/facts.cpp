@@ -24,10 +24,17 @@ Result<Facts> facts_from(const Target& target, std::uint64_t page_size, const Fi
   auto machine = read_machine(target.name, page_size, read);
   const auto meminfo = read("/proc/meminfo");
   const auto cpuinfo = read("/proc/cpuinfo");
+  const auto lockdown = read("/sys/kernel/security/lockdown");  // absent without CONFIG_SECURITY_LOCKDOWN_LSM
   if (!machine) return tl::unexpected(machine.error());
   const auto pages = model::ram_pages_from_meminfo(meminfo ? as_text(*meminfo) : "", machine->page_size);
   if (!pages) return fail(Errc::corrupt, "read /proc/meminfo", "there is no MemTotal line");
-  return Facts{std::move(*machine), *pages, cpuinfo && as_text(*cpuinfo).find(" la57") != std::string_view::npos};
+  return Facts{std::move(*machine), *pages, cpuinfo && as_text(*cpuinfo).find(" la57") != std::string_view::npos,
+               lockdown && is_locked_down(as_text(*lockdown))};
+}
+
+// "none [integrity] confidentiality". Source: security/lockdown/lockdown.c (lockdown_read).
+bool is_locked_down(std::string_view text) {
+  return text.find("[integrity]") != std::string_view::npos || text.find("[confidentiality]") != std::string_view::npos;
 }
 
 }  // namespace
@@ -89,7 +96,8 @@ Result<Facts> read_own_facts(const Target& target) {
 std::string save_facts(const Facts& facts) {
   return nlohmann::json{{"machine", nlohmann::json::parse(save_profile(facts.machine))},
                         {"ram_pages", facts.ram_pages},
-                        {"la57", facts.la57}}
+                        {"la57", facts.la57},
+                        {"lockdown", facts.lockdown}}
       .dump(1);
 }
 
@@ -98,7 +106,8 @@ Result<Facts> load_facts(std::string_view text) {
   if (!json.is_object()) return fail(Errc::corrupt, "read facts of a machine", "they are no JSON object");
   auto machine = load_profile(json.contains("machine") ? json["machine"].dump() : text);
   if (!machine) return tl::unexpected(machine.error());
-  return Facts{std::move(*machine), json.value("ram_pages", std::uint64_t{0}), json.value("la57", false)};
+  return Facts{std::move(*machine), json.value("ram_pages", std::uint64_t{0}), json.value("la57", false),
+               json.value("lockdown", false)};
 }
 
 }  // namespace kexlab::engine

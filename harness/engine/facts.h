@@ -15,6 +15,7 @@ struct Facts {
   Machine machine;
   std::uint64_t ram_pages = 0;  ///< totalram_pages(), from MemTotal
   bool la57 = false;            ///< x86_64: five-level paging
+  bool lockdown = false;        ///< at integrity or above
 };
 
 /// Reads the facts over the agent. `deadline` is for all of it. Errors: as Session::call, corrupt, not_found.

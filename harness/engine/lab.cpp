@@ -142,7 +142,8 @@ ReadyGuest::ReadyGuest(vm::Backend& backend, Bus& bus, const Shape& shape, const
                  .cargo = shape_.cargo,
                  .hello = {},
                  .facts = {},
-                 .seed = options.seed};
+                 .seed = options.seed,
+                 .deadline_scale = options.deadline_scale};
 }
 
 vm::Clock::time_point ReadyGuest::within(double seconds) const {

@@ -86,7 +86,7 @@ struct FileLoadStep {
 };
 struct StateStep {
   std::optional<bool> loaded, crash_loaded, load_disabled;
-  std::optional<Expression> crash_size;
+  std::optional<Expression> crash_size, load_limit_reboot, load_limit_panic;
 };
 /// reboot(LINUX_REBOOT_CMD_KEXEC) or a crash; then something must come up.
 struct SwitchStep {

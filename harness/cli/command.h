@@ -46,11 +46,11 @@ void watch_signals();
 /// Which targets and kernels a run is about.
 struct Choice {
   std::vector<std::string> targets;  ///< names; empty: all that have a default kernel, or the image's own
-  std::string kernel;                ///< catalogue name or file; empty: the catalogue's default
+  std::vector<std::string> kernels;  ///< catalogue names, files, "all" (see add_choice); empty: the catalogue's default
   std::string next;                  ///< likewise; empty: the catalogue's, or the kernel itself where a file was given
 };
 void add_choice(CLI::App& app, Choice& choice);
-/// Gets kernels, accelerators and payloads. Progress and notices go to the bus.
+/// Gets kernels, accelerators and payloads: a bench for each target and kernel. Progress and notices go to the bus.
 Result<std::vector<engine::Bench>> make_benches(const Choice& choice, vm::Backend& backend, engine::Bus& bus);
 
 /// Scenario files: the given ones, else the project's own (beside the program, or installed).

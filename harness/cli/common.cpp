@@ -64,33 +64,67 @@ Result<images::Kernel> get(const Target& target, const std::string& name, engine
   });
 }
 
-/// The targets a run is about: the named ones, the image's own, or all that have a kernel in the catalogue.
-Result<std::vector<const Target*>> choose_targets(const Choice& choice) {
-  std::vector<const Target*> chosen;
+constexpr std::string_view all_kernels = "all";
+
+/// A kernel on a target, as it was asked for.
+struct Pair {
+  const Target* target = nullptr;
+  std::string kernel;
+  bool operator==(const Pair&) const = default;
+};
+
+/// What one word of --kernel means on the targets: an image on its own target, "all" and names where the catalogue has
+/// them. With `named`, the user named the targets, and a name must be there on each.
+Result<std::vector<Pair>> pairs_of(const std::string& kernel, const std::vector<const Target*>& targets, bool named) {
+  std::vector<Pair> pairs;
+  if (!is_file(kernel) && kernel.find('/') != std::string::npos) return no_such_kernel(kernel);
+  if (is_file(kernel) && !named) {
+    auto image = images::user_kernel(kernel, nullptr);
+    if (!image) return tl::unexpected(image.error());
+    auto target = require_target(image->target);
+    if (!target) return tl::unexpected(target.error());
+    return std::vector{Pair{*target, kernel}};
+  }
+  for (const Target* target : targets) {
+    if (is_file(kernel)) pairs.push_back({target, kernel});
+    if (is_file(kernel)) continue;
+    for (const auto& row : images::catalogue()) {
+      const bool wanted = kernel == all_kernels ? !row.package.empty()
+                          : kernel.empty()      ? row.is_default
+                                                : row.name == kernel;
+      if (row.target == target->name && wanted) pairs.push_back({target, row.name});
+    }
+    const bool found = !pairs.empty() && pairs.back().target == target;
+    // The catalogue's own error names the nearest.
+    if (named && !found && !kernel.empty() && kernel != all_kernels) pairs.push_back({target, kernel});
+  }
+  if (pairs.empty())
+    return fail(Errc::invalid_argument, "use kernel " + kernel, "the catalogue has no kernel of that name",
+                "`kexlab images` lists them");
+  return pairs;
+}
+
+/// What a run is about: every kernel on the named targets, else on the image's own, or on all that have it.
+Result<std::vector<Pair>> choose_pairs(const Choice& choice) {
+  std::vector<const Target*> targets;
   for (const auto& name : choice.targets) {
     auto target = named_target(name);
     if (!target) return tl::unexpected(target.error());
-    chosen.push_back(*target);
+    targets.push_back(*target);
   }
-  if (!chosen.empty()) return chosen;
-  if (!is_file(choice.kernel) && choice.kernel.find('/') != std::string::npos) return no_such_kernel(choice.kernel);
-  if (is_file(choice.kernel)) {
-    auto kernel = images::user_kernel(choice.kernel, nullptr);
-    if (!kernel) return tl::unexpected(kernel.error());
-    auto target = require_target(kernel->target);
-    if (!target) return tl::unexpected(target.error());
-    return std::vector<const Target*>{*target};
+  const bool named = !targets.empty();
+  if (!named) {
+    for (const auto& target : all_targets()) targets.push_back(&target);
   }
-  for (const auto& target : all_targets()) {
-    const auto fits = [&](const images::CatalogueRow& row) {
-      return choice.kernel.empty() ? row.is_default : row.name == choice.kernel;
-    };
-    if (find_row(target.name, fits) != nullptr) chosen.push_back(&target);
+  std::vector<Pair> pairs;
+  for (const auto& kernel : choice.kernels.empty() ? std::vector<std::string>{""} : choice.kernels) {
+    auto more = pairs_of(kernel, targets, named);
+    if (!more) return more;
+    for (auto& pair : *more) {
+      if (std::find(pairs.begin(), pairs.end(), pair) == pairs.end()) pairs.push_back(std::move(pair));
+    }
   }
-  if (chosen.empty())
-    return fail(Errc::invalid_argument, "use kernel " + choice.kernel, "the catalogue has no kernel of that name",
-                "`kexlab images` lists them");
-  return chosen;
+  return pairs;
 }
 
 /// The cases that any of the patterns selects, in their order; a pattern that selects none is a mistake.
@@ -113,13 +147,18 @@ Result<std::vector<scenario::Case>> select(std::vector<scenario::Case> cases,
   return cases;
 }
 
-/// The second kernel: what was asked for; else the catalogue's next for its own kernels; a kernel that the user brought
-/// starts itself, so that only what the user brought is judged.
-std::string next_name(const Target& target, const Choice& choice) {
+/// The second kernel: what was asked for; else the catalogue's next for its own kernels, and its default for the next
+/// itself, so that the two differ; a kernel that the user brought starts itself, so that only what the user brought is
+/// judged.
+std::string next_name(const Pair& pair, const Choice& choice) {
   if (!choice.next.empty()) return choice.next;
-  if (is_file(choice.kernel)) return choice.kernel;
-  const auto* row = find_row(target.name, [](const images::CatalogueRow& candidate) { return candidate.is_next; });
-  return row != nullptr ? row->name : choice.kernel;
+  if (is_file(pair.kernel)) return pair.kernel;
+  const auto name_of = [&](auto role) {
+    const auto* row = find_row(pair.target->name, role);
+    return row != nullptr ? row->name : pair.kernel;
+  };
+  const std::string next = name_of([](const images::CatalogueRow& row) { return row.is_next; });
+  return next != pair.kernel ? next : name_of([](const images::CatalogueRow& row) { return row.is_default; });
 }
 
 }  // namespace
@@ -160,28 +199,28 @@ void watch_signals() {
 
 void add_choice(CLI::App& app, Choice& choice) {
   app.add_option("--target", choice.targets, "Target(s); default: every target that has a kernel")->delimiter(',');
-  app.add_option("--kernel", choice.kernel,
-                 "Kernel under test: an image (bzImage, Image, vmlinux) or a catalogue name");
+  app.add_option("--kernel", choice.kernels,
+                 "Kernel(s) under test: images (bzImage, Image, vmlinux), catalogue names, or `all`: every kernel of "
+                 "the catalogue that comes from a package")
+      ->delimiter(',');
   app.add_option("--next", choice.next,
                  "Kernel that it starts: an image or a catalogue name; default: the catalogue's, or an image given by "
                  "--kernel itself");
 }
 
 Result<std::vector<engine::Bench>> make_benches(const Choice& choice, vm::Backend& backend, engine::Bus& bus) {
-  auto targets = choose_targets(choice);
-  if (!targets) return tl::unexpected(targets.error());
+  auto pairs = choose_pairs(choice);
+  if (!pairs) return tl::unexpected(pairs.error());
   std::vector<engine::Bench> benches;
-  benches.reserve(targets->size());  // payloads point into the benches
-  for (const Target* target : *targets) {
+  benches.reserve(pairs->size());  // payloads point into the benches
+  for (const Pair& pair : *pairs) {
     engine::Bench& bench = benches.emplace_back();
-    bench.target = target;
-    const auto* row =
-        find_row(target->name, [](const images::CatalogueRow& candidate) { return candidate.is_default; });
-    const std::string name = choice.kernel.empty() && row != nullptr ? row->name : choice.kernel;
-    auto self = get(*target, name, bus);
+    const Target* target = bench.target = pair.target;
+    auto self = get(*target, pair.kernel, bus);
     if (!self) return tl::unexpected(self.error());
     bench.self = std::move(*self);
-    auto next = get(*target, next_name(*target, choice), bus);
+    if (!choice.kernels.empty()) bench.asked = pair.kernel;
+    auto next = get(*target, next_name(pair, choice), bus);
     if (!next) return tl::unexpected(next.error());
     bench.next = std::move(*next);
     auto version = backend.version(*target);

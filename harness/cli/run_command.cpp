@@ -126,7 +126,8 @@ Status take_selection(RunFlags& flags) {
   const auto& started = stored->started;
   if (flags.wanted.empty()) flags.wanted = started.wanted;
   if (flags.choice.targets.empty()) flags.choice.targets = started.targets;
-  if (flags.choice.kernel.empty()) flags.choice.kernel = started.kernel;
+  if (flags.choice.kernels.empty() && !started.kernel.empty())
+    flags.choice.kernels = CLI::detail::split(started.kernel, ',');
   if (flags.choice.next.empty()) flags.choice.next = started.next;
   return {};
 }
@@ -188,7 +189,6 @@ Result<int> run(RunFlags flags) {
                  .cache = *cache,
                  .coverage = flags.coverage};
   options.earlier = books->earlier;
-  if (!flags.choice.kernel.empty()) options.command += " --kernel " + flags.choice.kernel;
   if (!flags.choice.next.empty()) options.command += " --next " + flags.choice.next;
   if (flags.seed != 0) options.command += fmt::format(" --seed {}", flags.seed);
   options.attachments = attachments;
@@ -199,7 +199,7 @@ Result<int> run(RunFlags flags) {
   auto started = describe_run(books->id, jobs.size(), options.jobs, books->folder, *benches);
   started.wanted = flags.wanted;
   started.targets = flags.choice.targets;
-  started.kernel = flags.choice.kernel;
+  started.kernel = fmt::format("{}", fmt::join(flags.choice.kernels, ","));
   started.next = flags.choice.next;
   bus.publish(started);
   for (const auto& result : options.earlier) bus.publish(engine::CaseFinished{result});

@@ -24,14 +24,17 @@ Result<Facts> facts_from(const Target& target, std::uint64_t page_size, const Fi
   auto machine = read_machine(target.name, page_size, read);
   const auto meminfo = read("/proc/meminfo");
   const auto cpuinfo = read("/proc/cpuinfo");
-  const auto lockdown = read("/sys/kernel/security/lockdown");
+  const auto lockdown = read("/sys/kernel/security/lockdown");  // absent without CONFIG_SECURITY_LOCKDOWN_LSM
   if (!machine) return tl::unexpected(machine.error());
   const auto pages = model::ram_pages_from_meminfo(meminfo ? as_text(*meminfo) : "", machine->page_size);
   if (!pages) return fail(Errc::corrupt, "read /proc/meminfo", "there is no MemTotal line");
-  // The level in force stands in brackets: "none [integrity] confidentiality".
-  const std::string_view level = lockdown ? as_text(*lockdown) : "";
   return Facts{std::move(*machine), *pages, cpuinfo && as_text(*cpuinfo).find(" la57") != std::string_view::npos,
-               level.find('[') != std::string_view::npos && level.find("[none]") == std::string_view::npos};
+               lockdown && is_locked_down(as_text(*lockdown))};
+}
+
+// "none [integrity] confidentiality". Source: security/lockdown/lockdown.c (lockdown_read).
+bool is_locked_down(std::string_view text) {
+  return text.find("[integrity]") != std::string_view::npos || text.find("[confidentiality]") != std::string_view::npos;
 }
 
 }  // namespace

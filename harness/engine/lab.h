@@ -14,9 +14,10 @@
 
 namespace kexlab::engine {
 
-/// All that belongs to one target in a run: its row, its kernels, and how its guests run.
+/// All that belongs to one target and kernel in a run: its row, its kernels, and how its guests run.
 struct Bench {
   const Target* target = nullptr;  ///< not null
+  std::string asked;               ///< the word of --kernel that means `self`; empty: the default
   images::Kernel self, next;
   std::optional<Payload> payload;  ///< made by `prepare`
   Bytes witness;

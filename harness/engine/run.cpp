@@ -182,12 +182,13 @@ std::filesystem::path attachment_file(const std::filesystem::path& folder, const
   return folder / (name + "." + attachment.name);
 }
 
-void Runner::finish(Queue& queue, CaseResult result) {
+void Runner::finish(Queue& queue, const Bench& bench, CaseResult result) {
   // What was found on the way to a verdict shows the same with less.
   const std::string what = result.attachments.empty()
                                ? result.id
                                : attachment_file(options_.attachments, result, result.attachments.front()).string();
-  result.reproduce = fmt::format("{} '{}' --target {}", options_.command, what, result.target);
+  result.reproduce = fmt::format("{} '{}' --target {}{}", options_.command, what, result.target,
+                                 bench.asked.empty() ? "" : " --kernel " + bench.asked);
   {
     const std::lock_guard lock(queue.mutex);
     count(queue.summary.by_target[result.target], result.outcome);
@@ -214,7 +215,7 @@ void Runner::run_one(Queue& queue, const Job& job, std::unique_ptr<ReadyGuest>& 
                         "the kernel under test did not come up: " + ready.error().str());
     result.console_tail = guest->console();
     guest->discard();
-    return finish(queue, std::move(result));
+    return finish(queue, *job.bench, std::move(result));
   }
   scenario::Case scaled = *job.what;
   scaled.deadline = std::chrono::seconds(
@@ -229,7 +230,7 @@ void Runner::run_one(Queue& queue, const Job& job, std::unique_ptr<ReadyGuest>& 
   if (runner.dirty() || result.outcome != Outcome::passed) guest->spoil();
   if (lost) guest->discard();
   if (stop.stop_requested() && result.outcome == Outcome::error) return;
-  finish(queue, std::move(result));
+  finish(queue, *job.bench, std::move(result));
 }
 
 void Runner::work(Queue& queue, std::stop_token stop) {
@@ -257,7 +258,7 @@ RunFinished Runner::run(const std::vector<Job>& jobs, std::stop_token stop) {
   for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) {
     if (done.contains(job->key())) continue;
     if (auto why = why_skip(*job->what, *job->bench); !why.empty()) {
-      finish(queue, blank(*job, Outcome::skipped, std::move(why)));
+      finish(queue, *job->bench, blank(*job, Outcome::skipped, std::move(why)));
       continue;
     }
     queue.by_shape[shape_of(*job->bench, *job->what).str()].push_back(&*job);

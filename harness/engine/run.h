@@ -53,7 +53,7 @@ class Runner {
   struct Queue;
   void work(Queue& queue, std::stop_token stop);
   void run_one(Queue& queue, const Job& job, std::unique_ptr<ReadyGuest>& guest, std::stop_token stop);
-  void finish(Queue& queue, CaseResult result);
+  void finish(Queue& queue, const Bench& bench, CaseResult result);
 
   vm::Backend& backend_;
   Bus& bus_;

@@ -11,7 +11,10 @@ namespace {
 // Files that a scenario reads are small; this keeps a broken guest from filling the host's memory.
 constexpr std::uint64_t most_read = 1 << 20;
 
-std::string yes_no(const std::optional<std::uint64_t>& value) { return value ? std::to_string(*value) : "absent"; }
+// Signed: limits are -1 where there is none.
+std::string number_text(const std::optional<std::uint64_t>& value) {
+  return value ? std::to_string(static_cast<std::int64_t>(*value)) : "absent";
+}
 
 /// The lines that hold `wanted`; all where nothing is wanted.
 std::string lines_with(std::string_view text, const std::string& wanted) {
@@ -38,10 +41,11 @@ Verdict CaseRunner::on(const scenario::StateStep& state, StepRecord& record) {
   auto check = [&](const char* name, std::optional<std::uint64_t> want) {
     if (!want) return;
     const auto found = answer->number(name);
-    record.observed += fmt::format("{}{}={}", record.observed.empty() ? "" : " ", name, yes_no(found));
-    record.expected += fmt::format("{}{}={}", record.expected.empty() ? "" : " ", name, *want);
+    record.observed += fmt::format("{}{}={}", record.observed.empty() ? "" : " ", name, number_text(found));
+    record.expected += fmt::format("{}{}={}", record.expected.empty() ? "" : " ", name, number_text(want));
     if (found != want)
-      wrong += fmt::format("{}{} is {}, expected {}", wrong.empty() ? "" : "; ", name, yes_no(found), *want);
+      wrong += fmt::format("{}{} is {}, expected {}", wrong.empty() ? "" : "; ", name, number_text(found),
+                           number_text(want));
   };
   auto flag = [](const std::optional<bool>& value) {
     return value ? std::optional<std::uint64_t>(*value ? 1 : 0) : std::nullopt;
@@ -49,11 +53,14 @@ Verdict CaseRunner::on(const scenario::StateStep& state, StepRecord& record) {
   check("loaded", flag(state.loaded));
   check("crash_loaded", flag(state.crash_loaded));
   check("load_disabled", flag(state.load_disabled));
-  if (state.crash_size) {
+  for (const auto& [name, wanted] :
+       {std::pair("crash_size", &state.crash_size), std::pair("load_limit_reboot", &state.load_limit_reboot),
+        std::pair("load_limit_panic", &state.load_limit_panic)}) {
+    if (!*wanted) continue;
     if (auto found = facts(); !found) return from_error(found.error());
-    auto want = value_of(*state.crash_size);
+    auto want = value_of(**wanted);
     if (!want) return from_error(want.error());
-    check("crash_size", *want);
+    check(name, *want);
   }
   if (wrong.empty()) return {};
   return {Outcome::failed, "the kernel's state is not what the calls before should have left: " + wrong, {}};

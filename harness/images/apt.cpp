@@ -2,6 +2,7 @@
 // Packages through a private apt state.
 #include "harness/images/apt.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
@@ -83,7 +84,19 @@ std::string image_package(const Package& package) {
   return package.name;
 }
 
-std::string apt_configuration(const fs::path& folder, std::string_view debian_arch) {
+std::vector<std::string> image_parts(const Package& package, bool modules) {
+  std::vector<std::string> parts{package.name};
+  constexpr std::string_view image = "linux-image-";
+  if (!package.name.starts_with(image)) return parts;
+  const std::string release = package.name.substr(image.size());
+  for (const auto& name : package.depends) {
+    const bool part = name == "linux-binary-" + release || name == "linux-base-" + release;
+    if (part || (modules && name == "linux-modules-" + release)) parts.push_back(name);
+  }
+  return parts;
+}
+
+std::string apt_configuration(const fs::path& folder, std::string_view debian_arch, const fs::path& sources) {
   const std::string base = folder.string();
   const std::string arch(debian_arch);
   std::string text;
@@ -99,6 +112,8 @@ std::string apt_configuration(const fs::path& folder, std::string_view debian_ar
   text += "Dir::Cache::pkgcache \"" + base + "/cache/pkgcache.bin\";\nDir::Cache::srcpkgcache \"\";\nDir::Log \"" +
           base + "/log\";\n";
   text += "APT::Architecture \"" + arch + "\";\nAPT::Architectures { \"" + arch + "\"; };\n";
+  if (!sources.empty())
+    text += "Dir::Etc::sourcelist \"/dev/null\";\nDir::Etc::sourceparts \"" + sources.string() + "\";\n";
   // Root's cache folder cannot be entered by apt's own user; nothing that is fetched here is run.
   text += "APT::Sandbox::User \"root\";\n";
   text +=
@@ -112,6 +127,18 @@ std::string apt_configuration(const fs::path& folder, std::string_view debian_ar
   return text;
 }
 
+namespace {
+
+Status make_state(const fs::path& folder, std::string_view debian_arch, const fs::path& sources) {
+  for (const char* name : {"state/lists/partial", "cache/archives/partial", "log"}) {
+    if (auto made = make_folder(folder / name); !made) return made;
+  }
+  if (auto kept = keep_text(folder / "status", ""); !kept) return kept;
+  return keep_text(folder / "apt.conf", apt_configuration(folder, debian_arch, sources));
+}
+
+}  // namespace
+
 Result<Apt> Apt::open(const fs::path& folder, std::string_view debian_arch, const Progress& progress) {
   const std::string asked = "use apt for " + std::string(debian_arch) + " packages";
   if (find_program("apt-get").empty() || find_program("apt-cache").empty()) {
@@ -120,13 +147,44 @@ Result<Apt> Apt::open(const fs::path& folder, std::string_view debian_arch, cons
   }
   if (!quotable(folder.string()))
     return fail(Errc::invalid_argument, asked, folder.string() + " has a quote or semicolon in it");
-  for (const char* name : {"state/lists/partial", "cache/archives/partial", "log"}) {
-    if (auto made = make_folder(folder / name); !made) return tl::unexpected(made.error());
-  }
-  if (auto kept = keep_text(folder / "status", ""); !kept) return tl::unexpected(kept.error());
-  if (auto kept = keep_text(folder / "apt.conf", apt_configuration(folder, debian_arch)); !kept)
-    return tl::unexpected(kept.error());
-  return Apt(folder, progress);
+  if (auto made = make_state(folder, debian_arch, {}); !made) return tl::unexpected(made.error());
+  return Apt(folder, std::string(debian_arch), "", progress);
+}
+
+Result<std::vector<SourceEntry>> Apt::entries() const {
+  const auto done =
+      demand(command({"apt-get", "indextargets", "--no-release-info", "--format", std::string(source_entry_format)}),
+             "list apt's sources");
+  if (!done) return tl::unexpected(done.error());
+  return parse_source_entries(done->out);
+}
+
+Result<Apt> Apt::in_suite(const std::string& suite) {
+  const std::string asked = "look into the suite " + suite;
+  if (!is_suite(suite)) return fail(Errc::invalid_argument, asked, "that is no suite's name", "for example trixie");
+  const auto known = entries();
+  if (!known) return tl::unexpected(known.error());
+  const auto release = release_entry(*known, release_codename(read_text("/etc/os-release").value_or("")));
+  if (!release)
+    return fail(Errc::not_found, asked,
+                "among the machine's apt sources none serves its own release, so the mirror is not known",
+                "add Debian's archive to the machine's apt sources, or choose another kernel");
+  const bool own = std::any_of(known->begin(), known->end(), [&](const SourceEntry& entry) {
+    return entry.uri == release->uri && entry.suite == suite && entry.component == "main";
+  });
+  if (own) return *this;
+  Apt other(folder_.string() + "-" + suite, arch_, suite, progress_);
+  if (auto looks = other.look_into(*release); !looks) return tl::unexpected(looks.error());
+  return other;
+}
+
+Status Apt::look_into(const SourceEntry& release) {
+  const fs::path sources = folder_ / "sources";
+  if (auto made = make_folder(sources); !made) return made;
+  if (auto made = make_state(folder_, arch_, sources); !made) return made;
+  const auto text = read_text(release.file);
+  if (!text) return tl::unexpected(text.error());
+  return keep_text(sources / "suite.sources", suite_source(release, suite_, signed_by(*text, release)));
 }
 
 Command Apt::command(std::vector<std::string> arguments) const {
@@ -144,12 +202,28 @@ bool Apt::stale() const {
 
 Status Apt::update() {
   updated_ = true;
-  if (progress_) progress_("updating package lists", -1);
+  if (progress_) progress_("updating package lists" + (suite_.empty() ? "" : " of " + suite_), -1);
   Command update = command({"apt-get", "-q", "update"});
   update.deadline = update_deadline;
   const auto done = demand(update, "update the package lists", no_network);
-  if (!done) return tl::unexpected(done.error());
+  if (!done) return tl::unexpected(explain(done.error()));
   return write_file(folder_ / "updated", {});
+}
+
+// What apt says of a suite that the mirror does not have, or whose key the machine does not trust. Source: apt 2.6,
+// apt-pkg/acquire-item.cc.
+Error Apt::explain(Error error) const {
+  if (suite_.empty()) return error;
+  error.asked = "read the package lists of the suite " + suite_;
+  const auto said = [&](std::string_view words) { return error.broke.find(words) != std::string::npos; };
+  if (said("does not have a Release file")) {
+    error.code = Errc::not_found;
+    error.hint = "the mirror that the machine's release comes from does not have that suite; choose another kernel";
+  } else if (said("NO_PUBKEY") || said("is not signed")) {
+    error.code = Errc::permission;
+    error.hint = "the suite is signed by a key that the machine does not trust; a newer debian-archive-keyring has it";
+  }
+  return error;
 }
 
 Result<Package> Apt::show(const std::string& name) {
@@ -157,7 +231,8 @@ Result<Package> Apt::show(const std::string& name) {
   if (!shown) return tl::unexpected(shown.error());
   if (shown->exit_code != 0 || shown->out.empty()) {
     return fail(Errc::not_found, "find the package " + name,
-                "the machine's apt sources do not have it: " + shown->last_words(),
+                (suite_.empty() ? "the machine's apt sources do" : "the suite " + suite_ + " does") +
+                    " not have it: " + shown->last_words(),
                 "check the name in vm-images/catalogue.yaml and the machine's apt sources");
   }
   return parse_package(shown->out, name);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packages through a private apt state: the machine's sources and keys, but lists and downloads in a folder of our own.
+// Another suite than the machine's own is looked for where the machine gets its own from.
 #pragma once
 
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "harness/images/images.h"
+#include "harness/images/mirror.h"
 #include "harness/images/process.h"
 
 namespace kexlab::images {
@@ -26,8 +28,12 @@ struct Package {
 Result<Package> parse_package(std::string_view text, std::string_view name);
 /// What a kernel package stands for: a meta package's first dependency that is an image of a version, else itself.
 std::string image_package(const Package& package);
-/// apt's configuration for a private state in `folder`.
-std::string apt_configuration(const std::filesystem::path& folder, std::string_view debian_arch);
+/// The packages that an image package is split into, itself first: since Debian's 7.x the image, its configuration and
+/// its modules are packages of their own, of the same version. Modules only where they are wanted.
+std::vector<std::string> image_parts(const Package& package, bool modules);
+/// apt's configuration for a private state in `folder`. Sources are the machine's, or those in `sources` where given.
+std::string apt_configuration(const std::filesystem::path& folder, std::string_view debian_arch,
+                              const std::filesystem::path& sources = {});
 
 class Apt {
  public:
@@ -35,8 +41,14 @@ class Apt {
   /// to it that one process at a time uses a folder. Errors: not_found (apt is missing), permission, no_space, io.
   static Result<Apt> open(const std::filesystem::path& folder, std::string_view debian_arch, const Progress& progress);
 
+  /// A state that looks into `suite` ("trixie", "sid") of the machine's own archive, with folder-suite as its folder;
+  /// this one where the machine's sources have that suite. Asks no network. Errors: not_found (no source to take the
+  /// archive's address from), invalid_argument (not a suite's name), permission, no_space, io.
+  Result<Apt> in_suite(const std::string& suite);
+
   /// A package by name; the lists are brought up to date first where they are missing, older than a day, or lack it.
-  /// Errors: not_found (the sources do not have it), io (with apt's last lines), timeout.
+  /// Errors: not_found (the sources do not have it, or the archive does not have the suite), permission (the suite's
+  /// key is not among the machine's), io (with apt's last lines), timeout.
   Result<Package> find(const std::string& name);
   /// Downloads a package into `folder` and checks its digest against the lists. Errors: io, no_space, corrupt, timeout.
   Result<std::filesystem::path> download(const Package& package, const std::filesystem::path& folder);
@@ -49,11 +61,17 @@ class Apt {
   Result<std::vector<std::string>> sources();
 
  private:
-  Apt(std::filesystem::path folder, Progress progress) : folder_(std::move(folder)), progress_(std::move(progress)) {}
+  Apt(std::filesystem::path folder, std::string arch, std::string suite, Progress progress)
+      : folder_(std::move(folder)), arch_(std::move(arch)), suite_(std::move(suite)), progress_(std::move(progress)) {}
+  Status look_into(const SourceEntry& release);
+  [[nodiscard]] Result<std::vector<SourceEntry>> entries() const;
+  [[nodiscard]] Error explain(Error error) const;
   Result<Package> show(const std::string& name);
   [[nodiscard]] Command command(std::vector<std::string> arguments) const;
   [[nodiscard]] bool stale() const;
   std::filesystem::path folder_;
+  std::string arch_;
+  std::string suite_;  ///< empty: the machine's own
   Progress progress_;
   bool updated_ = false;
 };

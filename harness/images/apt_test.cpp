@@ -51,6 +51,24 @@ TEST(ImagePackage, OneThatIsNoMetaPackageStandsForItself) {
             "linux-image-6.1.0-1-arm64");
 }
 
+TEST(ImageParts, OfAPackageThatIsSplit) {
+  const Package split{"linux-image-7.2.1-arm64",
+                      "7.2.1-1",
+                      digest_a,
+                      0,
+                      {"dracut", "linux-base-7.2.1-arm64", "linux-binary-7.2.1-arm64", "linux-modules-7.2.1-arm64"}};
+  EXPECT_THAT(image_parts(split, false),
+              ElementsAre("linux-image-7.2.1-arm64", "linux-base-7.2.1-arm64", "linux-binary-7.2.1-arm64"));
+  EXPECT_THAT(image_parts(split, true), testing::Contains("linux-modules-7.2.1-arm64"));
+}
+
+TEST(ImageParts, OfAWholePackageIsThePackage) {
+  // linux-base is a package of its own, with no kernel in it; linux-source has no image at all.
+  EXPECT_THAT(image_parts({"linux-image-6.1.0-1-arm64", "1", digest_a, 0, {"kmod", "linux-base (>= 4.3~)"}}, true),
+              ElementsAre("linux-image-6.1.0-1-arm64"));
+  EXPECT_THAT(image_parts({"linux-source-6.1", "1", digest_a, 0, {}}, true), ElementsAre("linux-source-6.1"));
+}
+
 struct Version {
   const char *version, *wanted;
   bool matches;
@@ -145,6 +163,72 @@ TEST(Apt, ADownloadIsCheckedAgainstTheLists) {
   ASSERT_FALSE(bad.has_value());
   EXPECT_EQ(bad.error().code, Errc::corrupt);
 }
+
+/// apt-get as a machine has it whose release is this one's, from one mirror.
+std::string machine_with_a_mirror(const std::string& update) {
+  const std::string codename = release_codename(read_text("/etc/os-release").value_or(""));
+  return "case \"$*\" in\n*indextargets*) printf 'Packages\\thttp://mirror.example/debian/\\t" + codename +
+         "\\tmain\\t/dev/null:1\\n';;\n*update*) " + update + ";;\nesac";
+}
+
+TEST(AptInSuite, HasAStateOfItsOwnWithThatSuiteAlone) {
+  AptStandIn stand_in(machine_with_a_mirror("true"), have_k);
+  auto apt = stand_in.open().in_suite("othersuite");
+  ASSERT_TRUE(apt.has_value()) << apt.error().str();
+  ASSERT_TRUE(apt->find("k").has_value());
+  const fs::path state = stand_in.folder().path() / "state-othersuite";
+  EXPECT_EQ(read_text(state / "sources/suite.sources").value(),
+            "Types: deb\nURIs: http://mirror.example/debian/\nSuites: othersuite\nComponents: main\n");
+  const std::string text = read_text(state / "apt.conf").value();
+  EXPECT_THAT(text, HasSubstr("Dir::Etc::sourcelist \"/dev/null\""));
+  EXPECT_THAT(text, HasSubstr("Dir::Etc::sourceparts \"" + (state / "sources").string() + "\""));
+  EXPECT_FALSE(fs::exists(stand_in.folder().path() / "state/updated")) << "the machine's suites were fetched too";
+}
+
+TEST(AptInSuite, TheMachinesOwnNeedsNoOther) {
+  AptStandIn stand_in(machine_with_a_mirror("true"), have_k);
+  auto apt = stand_in.open().in_suite(release_codename(read_text("/etc/os-release").value_or("")));
+  ASSERT_TRUE(apt.has_value()) << apt.error().str();
+  ASSERT_TRUE(apt->find("k").has_value());
+  EXPECT_TRUE(fs::exists(stand_in.folder().path() / "state/updated"));
+}
+
+TEST(AptInSuite, AMachineWithoutASourceOfItsReleaseIsTold) {
+  AptStandIn stand_in("true", have_k);
+  const auto apt = stand_in.open().in_suite("trixie");
+  ASSERT_FALSE(apt.has_value());
+  EXPECT_EQ(apt.error().code, Errc::not_found);
+  EXPECT_THAT(apt.error().str(), HasSubstr("the mirror is not known"));
+}
+
+TEST(AptInSuite, WhatIsNoNameIsRefusedBeforeItReachesAFile) {
+  AptStandIn stand_in(machine_with_a_mirror("true"), have_k);
+  EXPECT_EQ(stand_in.open().in_suite("../x").error().code, Errc::invalid_argument);
+}
+
+struct Refusal {
+  const char *name, *says;
+  Errc code;
+  const char* hint;
+};
+class AptInSuiteFails : public testing::TestWithParam<Refusal> {};
+TEST_P(AptInSuiteFails, IsToldByItsCause) {
+  AptStandIn stand_in(machine_with_a_mirror("echo \"" + std::string(GetParam().says) + "\" >&2; exit 100"),
+                      have_nothing);
+  const auto missing = stand_in.open().in_suite("othersuite")->find("k");
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_EQ(missing.error().code, GetParam().code);
+  EXPECT_THAT(missing.error().str(), testing::AllOf(HasSubstr("othersuite"), HasSubstr(GetParam().says)));
+  EXPECT_THAT(missing.error().hint, HasSubstr(GetParam().hint));
+}
+INSTANTIATE_TEST_SUITE_P(
+    Table, AptInSuiteFails,
+    testing::Values(Refusal{"no_such_suite", "E: The repository 'http://mirror.example' does not have a Release file.",
+                            Errc::not_found, "does not have that suite"},
+                    Refusal{"no_key", "E: The repository 'http://mirror.example' is not signed.", Errc::permission,
+                            "debian-archive-keyring"},
+                    Refusal{"no_network", "E: Temporary failure resolving", Errc::io, "network"}),
+    [](const auto& row) { return row.param.name; });
 
 TEST(Apt, WithoutAptIsToldWithAWayOut) {
   const TestFolder folder;

@@ -4,6 +4,7 @@
 
 #include "harness/images/embedded.h"
 #include "harness/images/images.h"
+#include "harness/images/mirror.h"
 #include "harness/yaml/yaml.h"
 
 namespace kexlab::images {
@@ -25,6 +26,10 @@ void read_origin(yaml::Reader& reader, const yaml::Node& node, CatalogueRow& row
             .value());
   }
   reader.optional("package", row.package).optional("source", row.source).optional("version", row.version);
+  reader.optional("suite", row.suite);
+  if (!row.suite.empty() && !is_suite(row.suite)) {
+    reader.mistake(yaml::fail_at(node.where(), "`" + row.suite + "` is no suite's name", "for example trixie").value());
+  }
   if (reader.has("source")) {
     reader.required("kernel_arch", row.kernel_arch).required("image", row.image).required("fragments", row.fragments);
     reader.optional("patches", row.patches).optional("keep", row.keep);

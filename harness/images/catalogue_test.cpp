@@ -38,7 +38,8 @@ TEST(Catalogue, EveryFileThatARowNamesIsBuiltIn) {
 
 TEST(Catalogue, AWholeRowOfEachKindIsRead) {
   const auto rows = parse_catalogue(
-      "- {name: stock, target: arm64, package: linux-image-arm64, version: '6.1', modules: [a, b], default: true}\n"
+      "- {name: stock, target: arm64, package: linux-image-arm64, suite: trixie, version: '6.1', modules: [a, b], "
+      "default: true}\n"
       "- {name: own, target: x86_64, source: linux-source-6.1, kernel_arch: x86, image: arch/x86/boot/bzImage,\n"
       "   fragments: [a.config, b.config], patches: [p.patch], keep: [kernel/a.c], next: true}\n",
       "c.yaml");
@@ -46,6 +47,7 @@ TEST(Catalogue, AWholeRowOfEachKindIsRead) {
   const CatalogueRow& stock = rows->at(0);
   EXPECT_EQ(stock.package, "linux-image-arm64");
   EXPECT_EQ(stock.version, "6.1");
+  EXPECT_EQ(stock.suite, "trixie");
   EXPECT_EQ(stock.modules, (std::vector<std::string>{"a", "b"}));
   EXPECT_TRUE(stock.is_default && !stock.is_next && stock.source.empty());
   const CatalogueRow& own = rows->at(1);
@@ -93,6 +95,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"source_without_image", "- {name: a, target: arm64, source: s, kernel_arch: arm64, fragments: [f]}\n",
                 "1:3", "image"},
         Mistake{"no_bool", "- {name: a, target: arm64, package: p, default: maybe}\n", "1:49", "maybe"},
+        Mistake{"no_suite", "- {name: a, target: arm64, package: p, suite: ../x}\n", "1:3",
+                "`../x` is no suite's name"},
         Mistake{"twice", "- {name: a, target: arm64, package: p}\n- {name: a, target: arm64, package: q}\n", "2:3",
                 "twice"},
         Mistake{"two_defaults",

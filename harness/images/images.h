@@ -29,6 +29,7 @@ struct CatalogueRow {
   std::string target;
   std::string package;      ///< Debian meta or image package; empty where built from source
   std::string source;       ///< source package, e.g. "linux-source-6.1", for kernels built here
+  std::string suite;        ///< "trixie": where the package is looked for; empty: in the machine's own sources
   std::string version;      ///< what the package's version must start with ("6.1"); empty: anything
   std::string kernel_arch;  ///< ARCH= of the kernel's build ("x86", "arm64"); source rows only
   std::string image;        ///< what the build makes, in the build tree ("arch/x86/boot/bzImage"); source rows only

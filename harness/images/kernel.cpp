@@ -111,6 +111,7 @@ Result<Store> kernel_store() {
 std::string package_key(const CatalogueRow& row) {
   Sha256 sum;
   sum.field(entry_format).field(row.package).field(row.version);
+  if (!row.suite.empty()) sum.field("suite").field(row.suite);
   for (const auto& module : row.modules) sum.field(module);
   return row.target + "/" + row.name + "-" + sum.hex().substr(0, 12);
 }
@@ -123,11 +124,11 @@ class PackageFiles {
   PackageFiles(const CatalogueRow& row, fs::path folder) : row_(row), folder_(std::move(folder)) {}
 
   [[nodiscard]] bool wanted(std::string_view name) const {
-    return name.starts_with("boot/vmlinu") || name.starts_with("boot/config-") || module_index(name).has_value();
+    return !plain_name(name).empty() || module_index(name).has_value();
   }
   Status take(std::string_view name, Bytes content) {
     if (const auto index = module_index(name)) return take_module(*index, name, content);
-    const std::string plain(name.substr(name.rfind('/') + 1));
+    const std::string plain = plain_name(name);
     (plain.starts_with("config-") ? facts.config : facts.file) = plain;
     return write_file(folder_ / plain, content);
   }
@@ -135,7 +136,8 @@ class PackageFiles {
   Status complete(const std::string& package) {
     const std::string asked = "take the kernel out of " + package;
     if (facts.file.empty())
-      return fail(Errc::not_found, asked, "it has no boot/vmlinu*", "check `package` in the catalogue's row");
+      return fail(Errc::not_found, asked, "it has no vmlinu* where kernels lie",
+                  "check `package` in the catalogue's row");
     for (std::size_t i = 0; i < row_.modules.size(); ++i) {
       if (!modules_.contains(i))
         return fail(Errc::not_found, asked, "it has no module " + row_.modules[i], "check `modules` in the row");
@@ -146,6 +148,25 @@ class PackageFiles {
   KernelFacts facts;
 
  private:
+  /// The folder below which a package's modules lie, empty for other paths: both places are in use.
+  static std::string_view below_modules(std::string_view path) {
+    for (const std::string_view folder : {"lib/modules/", "usr/lib/modules/"}) {
+      if (path.starts_with(folder)) return path.substr(folder.size());
+    }
+    return {};
+  }
+  /// "vmlinuz-6.1.0" or "config-6.1.0" for the image and its configuration: boot/vmlinuz-6.1.0, and since Debian's 7.x
+  /// usr/lib/modules/7.2.13/vmlinuz. Empty for other files.
+  static std::string plain_name(std::string_view path) {
+    if (path.starts_with("boot/vmlinu") || path.starts_with("boot/config-"))
+      return std::string(path.substr(path.rfind('/') + 1));
+    const std::string_view below = below_modules(path);
+    const auto slash = below.find('/');
+    if (below.empty() || slash == std::string_view::npos) return {};
+    const std::string_view name = below.substr(slash + 1), release = below.substr(0, slash);
+    if (name != "config" && (!name.starts_with("vmlinu") || name.find('/') != name.npos)) return {};
+    return std::string(name) + "-" + std::string(release);
+  }
   /// A module file's name, "-" and "_" being the same to the kernel, without .ko and what compresses it.
   static std::string module_name(std::string_view path) {
     std::string name(path.substr(path.rfind('/') + 1));
@@ -154,9 +175,7 @@ class PackageFiles {
     return name;
   }
   [[nodiscard]] std::optional<std::size_t> module_index(std::string_view name) const {
-    const bool is_module =
-        (name.starts_with("lib/modules/") || name.starts_with("usr/lib/modules/")) && name.find(".ko") != name.npos;
-    if (!is_module) return std::nullopt;
+    if (below_modules(name).find(".ko") == name.npos) return std::nullopt;
     for (std::size_t i = 0; i < row_.modules.size(); ++i) {
       if (module_name(name) == module_name(row_.modules[i])) return i;
     }
@@ -173,21 +192,46 @@ class PackageFiles {
   std::map<std::size_t, std::string> modules_;
 };
 
-/// The package a row means now, after meta packages. Errors: as Apt::find; unsupported (another version than the row
-/// says).
-Result<Package> resolve(Apt& apt, const CatalogueRow& row) {
+/// The packages a row means now, after meta packages; the first gives the kernel its version. Errors: as Apt::find;
+/// unsupported (another version than the row says).
+Result<std::vector<Package>> resolve(Apt& apt, const CatalogueRow& row) {
   auto package = apt.find(row.package.empty() ? row.source : row.package);
   if (package && image_package(*package) != package->name) package = apt.find(image_package(*package));
-  if (!package || version_matches(package->version, row.version)) return package;
-  return fail(Errc::unsupported, "get kernel " + row.name + " for " + row.target,
-              package->name + " is version " + package->version + " here, the catalogue's row says " + row.version,
-              "the machine's apt sources are of another release; choose another kernel or bring one with --kernel");
+  if (!package) return tl::unexpected(package.error());
+  if (!version_matches(package->version, row.version))
+    return fail(Errc::unsupported, "get kernel " + row.name + " for " + row.target,
+                package->name + " is version " + package->version + " here, the catalogue's row says " + row.version,
+                "the machine's apt sources are of another release; choose another kernel or bring one with --kernel");
+  std::vector<Package> packages{*package};
+  for (const auto& name : image_parts(*package, !row.modules.empty())) {
+    if (name == package->name) continue;
+    auto part = apt.find(name);
+    if (!part) return tl::unexpected(part.error());
+    packages.push_back(std::move(*part));
+  }
+  return packages;
+}
+
+struct Fetched {
+  Package package;              ///< the one that a row names in the end
+  std::vector<fs::path> files;  ///< it and its parts
+};
+
+Result<Fetched> fetch_now(Apt& apt, const CatalogueRow& row, const fs::path& into) {
+  const auto packages = resolve(apt, row);
+  if (!packages) return tl::unexpected(packages.error());
+  Fetched fetched{packages->front(), {}};
+  for (const auto& package : *packages) {
+    auto file = apt.download(package, into);
+    if (!file) return tl::unexpected(file.error());
+    fetched.files.push_back(std::move(*file));
+  }
+  return fetched;
 }
 
 /// Resolves and downloads. Lists that have grown old name files that the archive no longer has: those are brought up to
 /// date once, which is the remedy and no second try at the same thing.
-Result<std::pair<Package, fs::path>> fetch(const Target& target, const CatalogueRow& row, const fs::path& into,
-                                           const Progress& progress) {
+Result<Fetched> fetch(const Target& target, const CatalogueRow& row, const fs::path& into, const Progress& progress) {
   const auto cache = cache_folder();
   if (!cache) return tl::unexpected(cache.error());
   if (auto space = check_space("fetch a package", *cache, fetch_space); !space) return tl::unexpected(space.error());
@@ -195,17 +239,12 @@ Result<std::pair<Package, fs::path>> fetch(const Target& target, const Catalogue
   const auto lock = FileLock::take(state.string() + ".lock");
   if (!lock) return tl::unexpected(lock.error());
   auto apt = Apt::open(state, target.debian_arch, progress);
+  if (apt && !row.suite.empty()) apt = apt->in_suite(row.suite);
   if (!apt) return tl::unexpected(apt.error());
-  auto package = resolve(*apt, row);
-  if (!package) return tl::unexpected(package.error());
-  auto file = apt->download(*package, into);
-  if (!file && file.error().code == Errc::io && !apt->updated() && apt->update()) {
-    package = resolve(*apt, row);
-    if (!package) return tl::unexpected(package.error());
-    file = apt->download(*package, into);
-  }
-  if (!file) return tl::unexpected(file.error());
-  return std::pair{*package, *file};
+  auto fetched = fetch_now(*apt, row, into);
+  if (!fetched && fetched.error().code == Errc::io && !apt->updated() && apt->update())
+    fetched = fetch_now(*apt, row, into);
+  return fetched;
 }
 
 Status make_from_package(const Target& target, const CatalogueRow& row, const fs::path& folder,
@@ -214,13 +253,15 @@ Status make_from_package(const Target& target, const CatalogueRow& row, const fs
   if (!downloads) return tl::unexpected(downloads.error());
   const auto fetched = fetch(target, row, downloads->path(), progress);
   if (!fetched) return tl::unexpected(fetched.error());
-  const auto& [package, deb] = *fetched;
+  const Package& package = fetched->package;
   if (progress) progress("unpacking " + package.name, -1);
   PackageFiles files(row, folder);
-  const auto unpacked = read_deb(
-      deb, [&](std::string_view name) { return files.wanted(name); },
-      [&](std::string_view name, Bytes content) { return files.take(name, std::move(content)); });
-  if (!unpacked) return unpacked;
+  for (const auto& deb : fetched->files) {
+    const auto unpacked = read_deb(
+        deb, [&](std::string_view name) { return files.wanted(name); },
+        [&](std::string_view name, Bytes content) { return files.take(name, std::move(content)); });
+    if (!unpacked) return unpacked;
+  }
   if (auto complete = files.complete(package.name); !complete) return complete;
   files.facts.name = row.name;
   files.facts.target = row.target;
@@ -246,7 +287,7 @@ Status make_source(const Target& target, const CatalogueRow& row, const fs::path
   bool found = false;
   const std::string prefix = "usr/src/" + row.source + ".tar.";
   const auto unpacked = read_deb(
-      fetched->second, [&](std::string_view name) { return name.starts_with(prefix); },
+      fetched->files.front(), [&](std::string_view name) { return name.starts_with(prefix); },
       [&](std::string_view name, Bytes content) {
         found = true;
         return write_file(folder / name.substr(name.rfind('/') + 1), content);
@@ -255,7 +296,7 @@ Status make_source(const Target& target, const CatalogueRow& row, const fs::path
   if (!found)
     return fail(Errc::not_found, "take the sources out of " + row.source, "it has no " + prefix + "*",
                 "check `source` in the row");
-  return write_file(folder / "origin", as_bytes(fetched->first.name + " " + fetched->first.version));
+  return write_file(folder / "origin", as_bytes(fetched->package.name + " " + fetched->package.version));
 }
 
 }  // namespace
@@ -268,7 +309,8 @@ Result<SourceTarball> source_tarball(const Target& target, const CatalogueRow& r
     const auto folder =
         Store(*cache / "sources")
             .get(
-                row.source, [&](const fs::path& into) { return make_source(target, row, into, progress); }, progress);
+                row.source + (row.suite.empty() ? "" : "-" + row.suite),
+                [&](const fs::path& into) { return make_source(target, row, into, progress); }, progress);
     if (!folder) return tl::unexpected(folder.error());
     for (const auto& file : fs::directory_iterator(*folder)) {
       if (file.path().filename().string().starts_with(row.source + ".tar.")) out.file = file.path();

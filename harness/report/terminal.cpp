@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 
 #include "harness/report/report.h"
@@ -50,8 +51,17 @@ class Terminal : public engine::Sink {
   void take(const engine::RunStarted& run) {
     cases_ = run.cases;
     plain(fmt::format("run {}: {} cases, {} at a time", run.id, run.cases, run.jobs));
-    for (const auto& [name, origin] : run.kernels)
+    std::set<std::string> targets;
+    for (const auto& [name, origin] : run.kernels) {
+      const bool under_test = !name.ends_with(" (next)");
+      several_ |= under_test && !targets.insert(name.substr(0, name.find('/'))).second;
       plain(fmt::format("  {:<28} {}", name, origin.substr(0, origin.find(" sha256:"))));
+    }
+  }
+
+  /// Of which target a result is, and of which kernel where the run has several of one target.
+  [[nodiscard]] std::string whose(const std::string& target, const std::string& kernel) const {
+    return several_ ? target + "/" + kernel : target;
   }
 
   void take(const engine::GuestReady& guest) {
@@ -61,7 +71,8 @@ class Terminal : public engine::Sink {
   }
 
   void take(const engine::CaseStarted& started) {
-    if (options_.living) live(fmt::format("[{}/{}] {} {}", done_, cases_, started.target, started.id));
+    if (options_.living)
+      live(fmt::format("[{}/{}] {} {}", done_, cases_, whose(started.target, started.kernel), started.id));
   }
 
   void take(const engine::CaseFinished& finished) {
@@ -71,8 +82,9 @@ class Terminal : public engine::Sink {
     const bool loud =
         result.outcome == Outcome::failed || result.outcome == Outcome::error || result.outcome == Outcome::timeout;
     const std::string word = fmt::format("{:<7}", engine::to_string(result.outcome));
-    const std::string line = fmt::format(" {:<12} {:<44} {:6.2f} s{}", result.target, result.id, result.seconds,
-                                         result.outcome == Outcome::skipped ? "  " + result.reason : "");
+    const std::string line =
+        fmt::format(" {:<12} {:<44} {:6.2f} s{}", whose(result.target, result.kernel), result.id, result.seconds,
+                    result.outcome == Outcome::skipped ? "  " + result.reason : "");
     erase();
     fmt::print(out_, "{}{}\n", options_.living ? fmt::format(style_of(result.outcome), "{}", word) : word, line);
     if (loud || options_.verbose) details(result, loud);
@@ -115,7 +127,8 @@ class Terminal : public engine::Sink {
     fmt::print(out_, "\n{}", table(results_));
     for (const auto& result : results_) {
       if (result.outcome == Outcome::passed || result.outcome == Outcome::skipped) continue;
-      fmt::print(out_, "{:<7} {} {}: {}\n", engine::to_string(result.outcome), result.target, result.id, result.reason);
+      fmt::print(out_, "{:<7} {} {}: {}\n", engine::to_string(result.outcome), whose(result.target, result.kernel),
+                 result.id, result.reason);
     }
     fmt::print(out_, "{}{:.1f} s, guests used at most {} MiB; results: {}\n",
                end.interrupted ? "INTERRUPTED after " : "", end.seconds, end.peak_memory_kib >> 10, end.results);
@@ -143,6 +156,7 @@ class Terminal : public engine::Sink {
   std::size_t cases_ = 0, done_ = 0;
   std::string last_progress_;
   bool living_ = false;
+  bool several_ = false;
 };
 
 }  // namespace

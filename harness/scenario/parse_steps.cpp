@@ -32,6 +32,8 @@ Result<StateStep> parse_state(const yaml::Node& node) {
   row.optional("crash_loaded", out.crash_loaded);
   row.optional("load_disabled", out.load_disabled);
   row.optional("crash_size", out.crash_size, read_expression);
+  row.optional("load_limit_reboot", out.load_limit_reboot, read_expression);
+  row.optional("load_limit_panic", out.load_limit_panic, read_expression);
   if (auto status = row.done(); !status) return tl::unexpected(status.error());
   return out;
 }

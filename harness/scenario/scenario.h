@@ -111,7 +111,7 @@ struct FileLoadStep {
 };
 struct StateStep {
   std::optional<bool> loaded, crash_loaded, load_disabled;
-  std::optional<Expression> crash_size;
+  std::optional<Expression> crash_size, load_limit_reboot, load_limit_panic;
 };
 /// What the kernel says of its memory. Unset: not looked at.
 struct MemoryStep {

@@ -137,6 +137,9 @@ constexpr Key keys[] = {
     {"state", "crash_loaded", Form::boolean, "", "/sys/kernel/kexec_crash_loaded"},
     {"state", "load_disabled", Form::boolean, "", "/proc/sys/kernel/kexec_load_disabled"},
     {"state", "crash_size", Form::expression, "", "/sys/kernel/kexec_crash_size"},
+    {"state", "load_limit_reboot", Form::expression, "",
+     "/proc/sys/kernel/kexec_load_limit_reboot, since 6.3; -1: no limit"},
+    {"state", "load_limit_panic", Form::expression, "", "/proc/sys/kernel/kexec_load_limit_panic, likewise"},
 
     {"memory", "fits", Form::boolean, "",
      "System RAM of /proc/iomem, MemTotal and the reservation fit what the guest was given"},

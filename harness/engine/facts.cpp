@@ -20,6 +20,11 @@ namespace {
 constexpr std::uint64_t most_of_a_fact = std::uint64_t{4} << 20;
 constexpr std::uint64_t part = 256 << 10;
 
+// "none [integrity] confidentiality". Source: security/lockdown/lockdown.c (lockdown_read).
+bool is_locked_down(std::string_view text) {
+  return text.find("[integrity]") != std::string_view::npos || text.find("[confidentiality]") != std::string_view::npos;
+}
+
 Result<Facts> facts_from(const Target& target, std::uint64_t page_size, const FileReader& read) {
   auto machine = read_machine(target.name, page_size, read);
   const auto meminfo = read("/proc/meminfo");
@@ -30,11 +35,6 @@ Result<Facts> facts_from(const Target& target, std::uint64_t page_size, const Fi
   if (!pages) return fail(Errc::corrupt, "read /proc/meminfo", "there is no MemTotal line");
   return Facts{std::move(*machine), *pages, cpuinfo && as_text(*cpuinfo).find(" la57") != std::string_view::npos,
                lockdown && is_locked_down(as_text(*lockdown))};
-}
-
-// "none [integrity] confidentiality". Source: security/lockdown/lockdown.c (lockdown_read).
-bool is_locked_down(std::string_view text) {
-  return text.find("[integrity]") != std::string_view::npos || text.find("[confidentiality]") != std::string_view::npos;
 }
 
 }  // namespace

@@ -70,6 +70,17 @@ Result<FileSpec::Edit> read_edit(const yaml::Node& node) {
                        "an offset and bytes in hexadecimal, for example `0x1fe = 00 00`");
 }
 
+Result<Pointer> read_cmdline_pointer(const yaml::Node& node) {
+  auto pointer = read_pointer(node);
+  if (!pointer) return tl::unexpected(pointer.error());
+  if (pointer->kind == Pointer::guarded)
+    return yaml::fail_at(node.where(), "a guarded command line would hold the agent itself", "use `hold`");
+  if (pointer->kind > Pointer::no_access)
+    return yaml::fail_at(node.where(), fmt::format("a command line cannot be `{}`", to_string(pointer->kind)),
+                         "that is for the buffers and the array of `load`");
+  return pointer->kind;
+}
+
 Result<FileLoadStep> parse_file_load(const yaml::Node& node) {
   FileLoadStep out;
   MapReader row(node, "file_load", "file_load");
@@ -77,12 +88,10 @@ Result<FileLoadStep> parse_file_load(const yaml::Node& node) {
   row.optional("initrd", out.initrd, file_over(out.initrd));
   row.optional("cmdline", out.cmdline);
   row.optional("cmdline_len", out.cmdline_len);
-  row.optional("cmdline_at", out.cmdline_at, read_pointer);
+  row.optional("cmdline_at", out.cmdline_at, read_cmdline_pointer);
   row.optional("flags", out.flags, read_file_load_flags);
   row.optional("as", out.as, parse_credentials);
   if (auto status = row.done(); !status) return tl::unexpected(status.error());
-  if (out.cmdline_at == Pointer::guarded)
-    return yaml::fail_at(node.where(), "a guarded command line would hold the agent itself", "use `hold`");
   return out;
 }
 

@@ -36,6 +36,18 @@ Status Course::finish(const Position& where) const {
   return {};
 }
 
+// A refused load leaves what was there; several in a row leave what was there before the first of them.
+void Course::fill(Slot& slot, Image image, const Expectation& expect) {
+  const bool may_be_refused = expect.kind == Expectation::Kind::model;
+  if (!may_be_refused) {
+    slot.earlier = Image::none;
+  } else if (!slot.by_model) {
+    slot.earlier = slot.image;
+  }
+  slot.image = image;
+  slot.by_model = may_be_refused;
+}
+
 Status Course::act(LoadStep& step, const Position&) {
   if (!may_succeed(step.expect)) return {};
   const bool crash = step.crash || (step.extra_flags & kexec::on_crash) != 0;
@@ -45,8 +57,7 @@ Status Course::act(LoadStep& step, const Position&) {
     slot = {};
     return {};
   }
-  slot.image = !step.kernel.empty() ? Image::kernel : step.witness ? Image::witness : Image::other;
-  slot.by_model = step.expect.kind == Expectation::Kind::model;
+  fill(slot, !step.kernel.empty() ? Image::kernel : step.witness ? Image::witness : Image::other, step.expect);
   slot.jump = !crash && (step.extra_flags & kexec::preserve_context) != 0;
   return {};
 }
@@ -59,10 +70,12 @@ Status Course::act(UnloadStep& step, const Position&) {
 Status Course::act(FileLoadStep& step, const Position&) {
   if (!may_succeed(step.expect)) return {};
   Slot& slot = this->slot((step.flags & file_on_crash) != 0);
-  slot = {};
-  if ((step.flags & file_unload) != 0) return {};
-  slot.image = Image::kernel;
-  slot.by_model = step.expect.kind == Expectation::Kind::model;
+  slot.jump = false;
+  if ((step.flags & file_unload) != 0) {
+    slot = {};
+  } else {
+    fill(slot, Image::kernel, step.expect);
+  }
   return {};
 }
 
@@ -93,6 +106,9 @@ Status Course::land(SwitchStep& step, const Slot& slot, const Position& where) c
   const auto loaded = slot.image != Image::witness ? Land::kernel : slot.jump ? Land::back : Land::witness;
   if (!land_given_) step.land = loaded;
   if (step.land == loaded) return {};
+  const bool earlier_one = (step.land == Land::witness && slot.earlier == Image::witness) ||
+                           (step.land == Land::kernel && slot.earlier == Image::kernel);
+  if (earlier_one) return {};
   constexpr const char* words[] = {"kernel", "witness", "back"};
   return yaml::fail_at(where,
                        fmt::format("a landing `{}`, but what is loaded lands `{}`",

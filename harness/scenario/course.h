@@ -23,10 +23,12 @@ class Course {
   enum class Image { none, kernel, witness, other };
   struct Slot {
     Image image = Image::none;
-    bool by_model = false;  ///< the load that filled it may have been refused
-    bool jump = false;      ///< it comes back
+    bool by_model = false;        ///< the load that filled it may have been refused,
+    Image earlier = Image::none;  ///< and then this is still there
+    bool jump = false;            ///< it comes back
   };
 
+  static void fill(Slot& slot, Image image, const Expectation& expect);
   Status act(LoadStep& step, const Position& where);
   Status act(UnloadStep& step, const Position& where);
   Status act(FileLoadStep& step, const Position& where);

@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(
         steps("edit_digits", "  - file_load: {kernel: {edit: 0x1fe = 0}}", "4:32", "for example `0x1fe = 00 00`"),
         steps("no_copy", "  - file_load: {kernel: {from: pipe, size: 4}}", "4:25", "nothing to copy"),
         steps("zeros", "  - file_load: {kernel: zeros}", "4:25", "`zeros` without `size`"),
-        steps("guarded_cmdline", "  - file_load: {cmdline_at: guarded}", "4:16", "use `hold`"),
+        steps("guarded_cmdline", "  - file_load: {cmdline_at: guarded}", "4:29", "use `hold`"),
         steps("expression", "  - load: {segments: [{at: rma + 4, size: 1 page}]}", "4:28", "did you mean `ram`?"),
         steps("unit", "  - load: {segments: [{size: 1 pgae}]}", "4:30", "did you mean `page`?"),
         steps("no_size", "  - load: {segments: [{at: ram}]}", "4:23", "segment has no `size`"),

@@ -104,7 +104,7 @@ TEST(PlanCodec, SaysWhatIsWrongAndWhere) {
       {"magic", 1, 'Y', "do not begin with KXPL, at byte 2 of 39"},
       {"version", 4, 2, "version 2 is not 1"},
       {"arch too long", 7, 1, "arch is 65536, at most 4096"},
-      {"array pointer", 25, 8, "array pointer is 8, at most 7"},
+      {"array pointer", 25, 12, "array pointer is 12, at most 11"},
       {"nr mark", 26, 2, "nr_segments mark is 2"},
       {"hidden nr", 27, 5, "nr_segments is 0x5 though it is marked as absent"},
       {"too many segments", 36, 5, "number of segments is 1280, at most 1024"},

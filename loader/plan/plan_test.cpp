@@ -52,7 +52,7 @@ TEST(Flags, Table) {
 TEST(Pointer, EachKindHasANameOfItsOwn) {
   std::set<std::string> names;
   for (int i = 0; i <= static_cast<int>(Pointer::address); ++i) names.insert(to_string(static_cast<Pointer>(i)));
-  EXPECT_EQ(names.size(), 8u);
+  EXPECT_EQ(names.size(), 12u);
   EXPECT_FALSE(names.contains("unknown"));
   EXPECT_STREQ(to_string(static_cast<Pointer>(200)), "unknown");
 }

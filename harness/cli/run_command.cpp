@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 struct RunFlags {
   std::vector<std::string> wanted;
   Choice choice;
-  unsigned jobs = 0;
+  unsigned jobs = 0, stop_after = 0;
   std::uint64_t memory_mib = 0;
   fs::path results, resume, junit;
   std::string format = "terminal";
@@ -165,6 +165,7 @@ Result<int> run(RunFlags flags) {
   engine::RunOptions options;
   options.jobs = flags.jobs != 0 ? flags.jobs : std::max(1U, std::thread::hardware_concurrency());
   options.memory_mib = flags.memory_mib;
+  options.stop_after = flags.stop_after;
   options.lab = {.snapshots = !flags.no_snapshots,
                  .keep_snapshots = !flags.fresh,
                  .seed = flags.seed,
@@ -221,6 +222,7 @@ Action add_run(CLI::App& app) {
       ->check(CLI::Range(0.1, 100.0));
   app.add_option("--seed", flags->seed,
                  "Other random calls and layouts than in every other run; a failure says how to have them again");
+  app.add_option("--stop-after", flags->stop_after, "End the run after so many cases that failed or timed out");
   app.add_option("--shard", flags->shard, "INDEX/COUNT: only every COUNT-th case, from the INDEX-th on");
   return [flags] {
     auto code = run(*flags);

@@ -118,11 +118,13 @@ struct Runner::Queue {
   std::map<const void*, std::uint64_t> memory;              ///< MiB in use, by worker
   std::map<const void*, std::uint64_t> peak;                ///< KiB, by worker
   std::uint64_t budget_mib = 0;
+  bool enough = false;  ///< as many cases have failed as the run was to see
   RunFinished summary;
 
   /// The next case, of the given shape where there still is one, else of the shape with most left.
   const Job* take(const std::string& wanted) {
     const std::lock_guard lock(mutex);
+    if (enough) return nullptr;
     auto best = by_shape.find(wanted);
     if (best == by_shape.end() || best->second.empty()) {
       best = std::max_element(by_shape.begin(), by_shape.end(),
@@ -182,6 +184,8 @@ void Runner::finish(Queue& queue, CaseResult result) {
     const std::lock_guard lock(queue.mutex);
     count(queue.summary.by_target[result.target], result.outcome);
     count(queue.summary.total, result.outcome);
+    queue.enough =
+        options_.stop_after != 0 && queue.summary.total.failed + queue.summary.total.timeout >= options_.stop_after;
   }
   bus_.publish(CaseFinished{std::move(result)});
 }
@@ -258,6 +262,12 @@ RunFinished Runner::run(const std::vector<Job>& jobs, std::stop_token stop) {
   }
   queue.summary.seconds = std::chrono::duration<double>(vm::Clock::now() - begun).count();
   queue.summary.interrupted = stop.stop_requested();
+  std::size_t left = 0;
+  for (const auto& [shape, cases] : queue.by_shape) left += cases.size();
+  if (queue.enough && left > 0) {
+    bus_.notice(Notice::Level::warning,
+                fmt::format("the run ended after {} failed cases; {} cases were not run", options_.stop_after, left));
+  }
   return queue.summary;
 }
 

@@ -29,6 +29,7 @@ struct RunOptions {
   std::vector<CaseResult> earlier;     ///< results of the run that is resumed; their cases are not run again
   std::string command = "kexlab run";  ///< what a result's `reproduce` line starts with
   std::filesystem::path attachments;   ///< where attachments of results are stored (see attachment_file)
+  unsigned stop_after = 0;             ///< so many cases that failed or timed out end the run; 0: none do
 };
 
 /// All cases that apply to the benches' targets, in a stable order.

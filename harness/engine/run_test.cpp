@@ -253,6 +253,22 @@ TEST_F(RunnerTest, an_interrupt_before_the_first_case_runs_nothing) {
   EXPECT_THAT(backend_.boots(), IsEmpty());
 }
 
+TEST_F(RunnerTest, a_run_ends_after_as_many_failures_as_it_was_to_see) {
+  options_.jobs = 1;
+  options_.stop_after = 1;
+  instead_ = [](Agent& agent, const wire::Message& request, FakeWire& wire) {
+    if (request.op == "state") agent.answer(wire, request, {});
+    return request.op == "state";
+  };
+  const auto summary = run(cases_of(five));
+  EXPECT_EQ(summary.total.failed, 1u);
+  EXPECT_LT(recorder_.finished().size(), 5u);
+  EXPECT_FALSE(summary.interrupted);
+  const auto notices = recorder_.all<Notice>();
+  ASSERT_THAT(notices, SizeIs(1));
+  EXPECT_THAT(notices[0].text, HasSubstr("ended after 1 failed cases"));
+}
+
 TEST_F(RunnerTest, earlier_results_are_counted_and_not_run_again) {
   CaseResult earlier{.id = "a/self", .target = "arm64", .kernel = "self-kernel", .outcome = Outcome::failed};
   CaseResult of_another_kernel{.id = "a/state", .target = "arm64", .kernel = "other", .outcome = Outcome::passed};

@@ -46,6 +46,10 @@ stack:
 stack_top:
 
     .section .entry, "ax"
+    /* The first 64 bytes do nothing: an entry may be any word among them (layout/entry). */
+    .rept 16
+    nop
+    .endr
     msr tpidr_el0, x30
     adr x30, witness_registers
     stp x0, x1, [x30]

@@ -3,6 +3,7 @@
 #include "harness/witness/line.h"
 #include "harness/witness/machine.h"
 
+#define NO_HOLE UINT64_MAX
 #define NO_SEGMENT UINT32_C(0xffffffff)
 /* Registers are split into records well before the text could be cut off: a name and 16 digits fit behind this. */
 #define REGS_FULL (LINE_SIZE - 48)
@@ -33,12 +34,13 @@ static uint64_t read_word(const volatile uint8_t *at, uint64_t left) {
   return swap_if_big(*(const volatile uint64_t *)at);
 }
 
-/* kexlab/fast_digest.h over `size` bytes, with the word at `hole`, if not null, taken as zero. */
-static uint64_t digest(uintptr_t start, uint64_t size, const void *hole) {
+/* kexlab/fast_digest.h over `size` bytes, with the word at the offset `hole` taken as zero. An offset, not an address: a
+ * segment may lie at 0. */
+static uint64_t digest(uintptr_t start, uint64_t size, uint64_t hole) {
   const volatile uint8_t *at = (const volatile uint8_t *)start;
   uint64_t state = 0;
   for (uint64_t left = size; left != 0; left -= left < 8 ? left : 8, at += 8) {
-    const uint64_t word = at == (const volatile uint8_t *)hole ? 0 : read_word(at, left);
+    const uint64_t word = size - left == hole ? 0 : read_word(at, left);
     state ^= word;
     state = (state << 27 | state >> 37) * UINT64_C(0x9E3779B97F4A7C15) + UINT64_C(0x165667B19E3779F9);
   }
@@ -75,7 +77,7 @@ static unsigned check_contents(const struct witness_state *state, const struct w
   const int self = (entry->flags & WITNESS_SELF) != 0;
   const uint64_t size = self ? state->header->ro_size : entry->bufsz;
   const uintptr_t start = self ? state->base : (uintptr_t)entry->dest;
-  const uint64_t found = digest(start, size, self ? &entry->digest : NULL);
+  const uint64_t found = digest(start, size, self ? (uintptr_t)&entry->digest - start : NO_HOLE);
   const int same = found == entry->digest && (!self || entry->dest == state->base);
   const uint64_t tail = entry->dest + entry->bufsz;
   const uint64_t end = tail_end(entry);

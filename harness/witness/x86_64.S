@@ -52,6 +52,8 @@ gdt_end:
 
     .section .entry, "ax"
     .code64
+    /* The first 64 bytes do nothing: an entry may be any address among them (layout/entry). */
+    .fill 64, 1, 0x90
     /* Moves and address loads change no flag, so rflags can be read last. */
     movq %rax, SLOT(0)
     movq %rbx, SLOT(1)

@@ -66,6 +66,7 @@ class CaseRunner {
   Verdict on(const scenario::UnloadStep& unload, StepRecord& record);
   Verdict on(const scenario::FileLoadStep& load, StepRecord& record);
   Verdict on(const scenario::StateStep& state, StepRecord& record);
+  Verdict on(const scenario::MemoryStep& memory, StepRecord& record);
   Verdict on(const scenario::SwitchStep& change, StepRecord& record);
   Verdict on(const scenario::RebootStep& reboot, StepRecord& record);
   Verdict on(const scenario::CheckStep& check, StepRecord& record);
@@ -86,8 +87,10 @@ class CaseRunner {
   // what the running kernel is (situation.cpp)
   Result<const Facts*> facts();
   Result<model::Situation> situation();
+  Verdict check_end(std::uint64_t end);
   Verdict check_notes(ByteView head, std::uint64_t offset, std::uint64_t size);
   Result<wire::Message> ask(wire::Message request);
+  Verdict memory_fits(StepRecord& record);
 
   // random calls (random_steps.cpp)
   [[nodiscard]] random::World random_world(const model::Situation& now) const;
@@ -131,6 +134,12 @@ class CaseRunner {
   std::vector<std::uint64_t> marker_pages_;
   Machine crashed_machine_;  ///< facts of the kernel that crashed, for /proc/vmcore
   Hello crashed_hello_;
+  /// KiB, as /proc/meminfo tells them.
+  struct Meminfo {
+    std::uint64_t total = 0, free = 0;
+  };
+  Result<Meminfo> read_meminfo();
+  std::optional<Meminfo> noted_memory_;
   bool lock_held_ = false;
   bool started_by_crash_ = false;  ///< the running kernel is a crash kernel
   bool dirty_ = false;

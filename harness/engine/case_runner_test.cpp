@@ -2,6 +2,7 @@
 // Cases on a scripted guest: everything that can happen to one, and the outcome and the reason that come of it.
 #include "harness/engine/case_runner.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -75,11 +76,43 @@ about: A file.
 steps:
   - read: {path: /sys/kernel/x, contains: good}
 )";
+constexpr const char* reading_all = R"(name: t/reading-all
+about: A whole file.
+steps:
+  - read: {path: /sys/kernel/x, equals: "0"}
+)";
 constexpr const char* writing = R"(name: t/writing
 about: A file is written.
 steps:
   - write: {path: /sys/kernel/x, data: "1"}
     expect: EINVAL
+)";
+
+constexpr const char* counting = R"(name: t/counting
+about: No memory is lost.
+steps:
+  - memory: {note: true}
+  - load: {segments: [{size: 1 page}]}
+  - memory: {lost: 1 MiB}
+)";
+constexpr const char* growing = R"(name: t/growing
+about: Memory comes back.
+steps:
+  - memory: {note: true}
+  - load: {segments: [{size: 1 page}]}
+  - memory: {grown: 156 MiB}
+)";
+constexpr const char* fitting = R"(name: t/fitting
+about: The memory is what the guest was given.
+guest: {memory: 512 MiB}
+steps:
+  - memory: {fits: true}
+)";
+constexpr const char* reserving = R"(name: t/reserving
+about: The reservation is what was asked for.
+guest: {memory: 512 MiB, crashkernel: 64 MiB}
+steps:
+  - memory: {fits: true}
 )";
 
 /// Deals with requests of one operation only.
@@ -92,6 +125,18 @@ Agent::Instead on(std::string op, std::function<void(Agent&, const Message&, Fak
 Agent::Instead answering(std::string op, std::int64_t error, std::string why = {}) {
   return on(std::move(op), [=](Agent& agent, const Message& request, FakeWire& wire) {
     agent.answer_errno(wire, request, error, why);
+  });
+}
+/// Memory in KiB, before the first load and after it.
+std::string meminfo(unsigned total, unsigned free) {
+  return fmt::format("MemTotal:       {} kB\nMemFree:        {} kB\n", total, free);
+}
+void memory_goes(Agent& agent, std::string before, std::string after) {
+  agent.files["/proc/meminfo"] = std::move(before);
+  agent.instead = on("load", [=](Agent& a, const Message& request, FakeWire& wire) {
+    a.files["/proc/meminfo"] = after;
+    Message fine;
+    a.answer(wire, request, fine.set("value", 0));
   });
 }
 Agent::Instead ending(std::string op, Ended::Why why) {
@@ -226,6 +271,16 @@ const Story stories[] = {
      [](Agent& a) { a.files["/sys/kernel/x"] = "a good one\n"; },
      Outcome::passed,
      {}},
+    {"a_file_is_what_it_should_be_but_for_its_last_newline",
+     reading_all,
+     [](Agent& a) { a.files["/sys/kernel/x"] = "0\n"; },
+     Outcome::passed,
+     {}},
+    {"a_file_has_a_line_too_many",
+     reading_all,
+     [](Agent& a) { a.files["/sys/kernel/x"] = "0\n\n"; },
+     Outcome::failed,
+     {"expected \"0\""}},
     {"a_write_is_refused_as_expected",
      writing,
      [](Agent& a) { a.instead = answering("write", EINVAL); },
@@ -290,6 +345,49 @@ const Story stories[] = {
      {"does not contain \"good\"", "bad\\x1b[2J"}},
     {"a_file_is_missing", reading, nullptr, Outcome::failed, {"reading /sys/kernel/x gave ENOENT"}},
     {"a_write_is_accepted", writing, nullptr, Outcome::failed, {"answered ok, expected EINVAL"}},
+    // Memory.
+    {"memory_that_stays",
+     counting,
+     [](Agent& a) { memory_goes(a, meminfo(500000, 400000), meminfo(500000, 400000 - 1024)); },
+     Outcome::passed,
+     {}},
+    {"memory_that_is_lost",
+     counting,
+     [](Agent& a) { memory_goes(a, meminfo(500000, 400000), meminfo(500000, 400000 - 1025)); },
+     Outcome::failed,
+     {"free memory fell by 1.0 MiB", "the kernel loses memory"},
+     "case.yaml:6"},
+    {"memory_that_comes_back",
+     growing,
+     [](Agent& a) { memory_goes(a, meminfo(500000, 400000), meminfo(500000 + 156 * 1024, 400000)); },
+     Outcome::passed,
+     {}},
+    {"memory_that_does_not_come_back",
+     growing,
+     [](Agent& a) { memory_goes(a, meminfo(500000, 400000), meminfo(500000, 400000)); },
+     Outcome::failed,
+     {"memory grew by 0.0 MiB since it was noted, expected 156.0 MiB"}},
+    {"memory_that_is_not_told", counting, nullptr, Outcome::error, {"no MemFree line"}},
+    {"memory_as_given",
+     fitting,
+     [](Agent& a) { a.files["/proc/meminfo"] = meminfo(480000, 400000); },
+     Outcome::passed,
+     {}},
+    {"more_memory_than_there_is",
+     fitting,
+     [](Agent& a) { a.files["/proc/meminfo"] = meminfo(530000, 400000); },
+     Outcome::failed,
+     {"not what the guest was given", "MemTotal is 517.6 MiB"}},
+    {"half_of_the_memory",
+     fitting,
+     [](Agent& a) { a.files["/proc/meminfo"] = meminfo(240000, 200000); },
+     Outcome::failed,
+     {"MemTotal is 234.4 MiB"}},
+    {"no_reservation",
+     reserving,
+     [](Agent& a) { a.files["/proc/meminfo"] = meminfo(440000, 400000); },
+     Outcome::failed,
+     {"Crash kernel of /proc/iomem is 0.0 MiB, expected 64.0 MiB to 64.0 MiB"}},
     // What comes up is not what was loaded.
     {"the_wrong_nonce",
      self,

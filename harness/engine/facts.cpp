@@ -63,6 +63,16 @@ Result<Bytes> read_guest_file(Session& session, const std::string& path, std::ui
   return all;
 }
 
+std::uint64_t reservation_mib(const Target& target, const scenario::GuestShape& guest) {
+  if (!guest.crashkernel_mib) return 0;
+  return *guest.crashkernel_mib != 0 ? *guest.crashkernel_mib : target.crashkernel_mib;
+}
+
+std::uint64_t guest_memory_mib(const Target& target, const scenario::GuestShape& guest) {
+  if (guest.memory_mib) return *guest.memory_mib;
+  return guest.crashkernel_mib ? target.crash_memory_mib : target.memory_mib;
+}
+
 Result<Facts> read_facts(Session& session, const Target& target, const Hello& hello, vm::Clock::time_point deadline) {
   std::optional<Error> broken;
   auto read = [&](const std::string& path) -> std::optional<Bytes> {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "harness/engine/session.h"
+#include "harness/scenario/scenario.h"
 #include "harness/targets/target.h"
 #include "kexlab/machine.h"
 
@@ -16,6 +17,10 @@ struct Facts {
   std::uint64_t ram_pages = 0;  ///< totalram_pages(), from MemTotal
   bool la57 = false;            ///< x86_64: five-level paging
 };
+
+/// MiB of RAM, and of the reservation for a crash kernel (0: none), that a guest of this shape is given.
+std::uint64_t guest_memory_mib(const Target& target, const scenario::GuestShape& guest);
+std::uint64_t reservation_mib(const Target& target, const scenario::GuestShape& guest);
 
 /// Reads the facts over the agent. `deadline` is for all of it. Errors: as Session::call, corrupt, not_found.
 Result<Facts> read_facts(Session& session, const Target& target, const Hello& hello, vm::Clock::time_point deadline);

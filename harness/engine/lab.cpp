@@ -118,15 +118,14 @@ std::string Shape::str() const {
 
 Shape shape_of(const Bench& bench, const scenario::Case& what) {
   const Target& target = *bench.target;
-  Shape shape{.bench = &bench, .memory_mib = target.memory_mib, .cpus = what.guest.cpus, .cargo = cargo_of(what)};
+  Shape shape{.bench = &bench,
+              .memory_mib = guest_memory_mib(target, what.guest),
+              .cpus = what.guest.cpus,
+              .cargo = cargo_of(what)};
   shape.cargo.self = true;  // so that cases with and without a kernel of their own share one guest
   shape.cmdline = what.guest.cmdline;
-  if (what.guest.crashkernel_mib) {
-    const auto mib = *what.guest.crashkernel_mib != 0 ? *what.guest.crashkernel_mib : target.crashkernel_mib;
+  if (const auto mib = reservation_mib(target, what.guest); mib != 0)
     shape.cmdline += fmt::format("{}crashkernel={}M", shape.cmdline.empty() ? "" : " ", mib);
-    shape.memory_mib = target.crash_memory_mib;
-  }
-  if (what.guest.memory_mib) shape.memory_mib = *what.guest.memory_mib;
   return shape;
 }
 

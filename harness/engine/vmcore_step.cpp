@@ -23,6 +23,12 @@ struct Part {
 
 struct Dump {
   std::vector<Part> parts;
+  /// Offset behind the last byte.
+  [[nodiscard]] std::uint64_t end() const {
+    std::uint64_t end = 0;
+    for (const auto& part : parts) end = std::max(end, part.offset + part.physical.size());
+    return end;
+  }
   [[nodiscard]] const Part* holds(std::uint64_t physical) const {
     for (const auto& part : parts) {
       if (part.type == PT_LOAD && part.physical.contains(physical)) return &part;
@@ -88,6 +94,32 @@ std::vector<Note> parse_notes(ByteView bytes, std::endian order) {
   return notes;
 }
 
+// struct elf_prstatus of 64-bit kernels: include/linux/elfcore.h.
+constexpr std::uint64_t at_pid = 32, at_registers = 112;
+
+bool holds_registers(const Note& note) {
+  return note.contents.size() > at_registers &&
+         note.contents.find_first_not_of('\0', at_registers) != std::string::npos;
+}
+bool has_task(const Note& note) { return note.contents.find_first_not_of('\0', at_pid) < at_pid + 4; }
+
+/// What is wrong with the vmcoreinfo; empty where every line is there that tools cannot do without.
+/// Source: Documentation/admin-guide/kdump/vmcoreinfo.rst.
+std::string missing_in(std::string_view vmcoreinfo, std::uint64_t page_size) {
+  const std::string page = fmt::format("PAGESIZE={}", page_size);
+  for (const std::string_view line :
+       {std::string_view(page), std::string_view("SYMBOL(init_uts_ns)="),
+        std::string_view("OFFSET(uts_namespace.name)="), std::string_view("SYMBOL(_stext)="),
+        std::string_view("SIZE(page)="), std::string_view("SIZE(list_head)=16"),
+        std::string_view("LENGTH(zone.free_area)="), std::string_view("NUMBER(PG_lru)="),
+        std::string_view("CRASHTIME=")}) {
+    const auto at = vmcoreinfo.find(line);
+    if (at == std::string_view::npos || (at != 0 && vmcoreinfo[at - 1] != '\n'))
+      return fmt::format("its vmcoreinfo has no line {}", line);
+  }
+  return {};
+}
+
 RangeSet covered(const Dump& dump) {
   RangeSet set;
   for (const auto& part : dump.parts) {
@@ -125,12 +157,17 @@ Verdict CaseRunner::on(const scenario::VmcoreStep&, StepRecord& record) {
     return verdict;
   }
   const auto page = crashed_machine_.page_size;
+  if (auto verdict = check_end(dump->end()); verdict.outcome != Outcome::passed) return verdict;
   for (std::size_t i = 0; i < marker_pages_.size(); ++i) {
     const Part* part = dump->holds(marker_pages_[i]);
     if (part == nullptr) return bad(fmt::format("the page at 0x{:x} is in no PT_LOAD", marker_pages_[i]));
-    auto found =
-        read_guest_part(session_, vmcore, part->offset + (marker_pages_[i] - part->physical.start), page, soon());
+    // In two parts, the second from an odd offset: the dump is made page by page, and a reader need not know.
+    const std::uint64_t at = part->offset + (marker_pages_[i] - part->physical.start), odd = 1 + 2 * i;
+    auto found = read_guest_part(session_, vmcore, at, odd, soon());
+    auto rest = read_guest_part(session_, vmcore, at + odd, page - odd, soon());
     if (!found) return from_error(found.error());
+    if (!rest) return from_error(rest.error());
+    found->insert(found->end(), rest->begin(), rest->end());
     Bytes known(page);
     fill_pattern(ballast_seed(nonce_), i * page, known);
     if (*found != known)
@@ -151,15 +188,32 @@ Verdict CaseRunner::check_notes(ByteView head, std::uint64_t offset, std::uint64
   auto notes = offset + size <= head.size() ? Result<Bytes>(to_bytes(head.subspan(offset, size)))
                                             : read_guest_part(session_, vmcore, offset, size, soon());
   if (!notes) return from_error(notes.error());
-  bool cpu = false, release = false;
+  std::string vmcoreinfo;
+  unsigned cpus = 0, with_task = 0;
   for (const auto& note : parse_notes(*notes, order_of(head))) {
-    cpu |= note.type == NT_PRSTATUS && note.name == "CORE" && !note.contents.empty();
-    release |= note.name == "VMCOREINFO" &&
-               note.contents.find("OSRELEASE=" + crashed_hello_.release + "\n") != std::string::npos;
+    if (note.name == "VMCOREINFO") vmcoreinfo = note.contents;
+    if (note.type != NT_PRSTATUS || note.name != "CORE") continue;
+    if (!holds_registers(note)) return bad(fmt::format("the registers in its CPU state {} are all zero", cpus));
+    ++cpus;
+    with_task += has_task(note) ? 1 : 0;
   }
-  if (!release) return bad("no vmcoreinfo names the crashed kernel's release " + printable(crashed_hello_.release));
-  if (!cpu) return bad("there is no CPU state (NT_PRSTATUS) in its notes");
+  if (vmcoreinfo.find("OSRELEASE=" + crashed_hello_.release + "\n") == std::string::npos)
+    return bad("no vmcoreinfo names the crashed kernel's release " + printable(crashed_hello_.release));
+  if (auto wrong = missing_in(vmcoreinfo, crashed_machine_.page_size); !wrong.empty()) return bad(wrong);
+  if (cpus == 0) return bad("there is no CPU state (NT_PRSTATUS) in its notes");
+  if (cpus != case_.guest.cpus)
+    return bad(fmt::format("it holds the state of {} CPUs, {} ran when the kernel crashed", cpus, case_.guest.cpus));
+  if (with_task == 0) return bad("no CPU state tells the task that crashed the kernel (pr_pid)");
   return {};
+}
+
+// A dump that is too short loses memory, one that is too long shows what is none: the last byte is there, and no other.
+Verdict CaseRunner::check_end(std::uint64_t end) {
+  auto found = read_guest_part(session_, vmcore, end - 1, 2, soon());
+  if (!found) return from_error(found.error());
+  if (found->size() == 1) return {};
+  return bad(fmt::format("its headers say that it ends at offset 0x{:x}, but {} bytes can be read from there - 1", end,
+                         found->size()));
 }
 
 }  // namespace kexlab::engine

@@ -70,6 +70,19 @@ Status Course::act(StateStep& step, const Position& where) {
   return yaml::fail_at(where, "`state` looks at nothing", "say what must hold, for example `loaded: true`");
 }
 
+Status Course::act(MemoryStep& step, const Position& where) {
+  if (!step.fits && !step.note && !step.lost && !step.grown)
+    return yaml::fail_at(where, "`memory` looks at nothing", "say what must hold, for example `fits: true`");
+  if ((step.lost || step.grown) && !memory_noted_)
+    return yaml::fail_at(where, "`memory` compares with what was noted, and nothing was",
+                         "add `- memory: {note: true}` before it");
+  if (step.fits && generation_ != 0)
+    return yaml::fail_at(where, "`memory: {fits: true}` behind a switch",
+                         "only the first kernel is given its memory by the guest's shape");
+  memory_noted_ |= step.note;
+  return {};
+}
+
 Status Course::land(SwitchStep& step, const Slot& slot, const Position& where) const {
   if (slot.image == Image::other) {
     return yaml::fail_at(where, "what was loaded is neither a kernel nor has it the witness",

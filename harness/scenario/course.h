@@ -28,6 +28,7 @@ class Course {
   Status act(UnloadStep& step, const Position& where);
   Status act(FileLoadStep& step, const Position& where);
   Status act(StateStep& step, const Position& where);
+  Status act(MemoryStep& step, const Position& where);
   Status act(SwitchStep& step, const Position& where);
   Status act(RebootStep& step, const Position& where);
   Status act(CheckStep& step, const Position& where);
@@ -44,6 +45,7 @@ class Course {
   bool land_given_ = false;
   Slot normal_, crash_;
   bool held_ = false;
+  bool memory_noted_ = false;
   bool ended_ = false;     ///< on the witness: nothing runs that could take a further step
   bool in_crash_ = false;  ///< a crash kernel runs
   unsigned generation_ = 0;

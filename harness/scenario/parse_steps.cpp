@@ -47,6 +47,17 @@ Result<StateStep> parse_state(const yaml::Node& node) {
   return out;
 }
 
+Result<MemoryStep> parse_memory(const yaml::Node& node) {
+  MemoryStep out;
+  MapReader row(node, "memory", "memory");
+  row.optional("fits", out.fits);
+  row.optional("note", out.note);
+  row.optional("lost", out.lost, read_expression);
+  row.optional("grown", out.grown, read_expression);
+  if (auto status = row.done(); !status) return tl::unexpected(status.error());
+  return out;
+}
+
 Result<RebootStep> parse_reboot(const yaml::Node& node) {
   RebootStep out;
   MapReader row(node, "reboot", "reboot");
@@ -199,6 +210,7 @@ Status StepsParser::action(const std::string& name, const yaml::Node& value, con
   if (name == "read") return call(parse_read(value), expect, where);
   if (name == "write") return call(parse_write(value), expect, where);
   if (name == "state") return quiet(parse_state(value), expect, where);
+  if (name == "memory") return quiet(parse_memory(value), expect, where);
   if (name == "check") return quiet(parse_check(value), expect, where);
   if (name == "vmcore") return quiet(parse_nothing<VmcoreStep>(name, value), expect, where);
   if (name == "random") return quiet(parse_random(value), expect, where);

@@ -58,11 +58,11 @@ struct LoadStep {
   bool digest = false;
   std::vector<SegmentSpec> segments;
   std::optional<std::uint64_t> random;  ///< instead of segments: the seed of a random layout
-  bool witness = false;               ///< explicit segments: add the witness as a further segment and enter it
-  std::vector<std::string> order;     ///< empty: as written; {"reverse"}: the order in the array, addresses stay
-  std::optional<Expression> entry;    ///< default: the witness, else the first segment
-  std::uint64_t extra_flags = 0;      ///< or-ed to the flags
-  std::optional<std::uint64_t> arch;  ///< KEXEC_ARCH value (shifted); default: the target's own
+  bool witness = false;                 ///< explicit segments: add the witness as a further segment and enter it
+  std::vector<std::string> order;       ///< empty: as written; {"reverse"}: the order in the array, addresses stay
+  std::optional<Expression> entry;      ///< default: the witness, else the first segment
+  std::uint64_t extra_flags = 0;        ///< or-ed to the flags
+  std::optional<std::uint64_t> arch;    ///< KEXEC_ARCH value (shifted); default: the target's own
   std::optional<std::uint64_t> nr_segments;
   Pointer array = Pointer::valid;
   bool compat = false;
@@ -87,6 +87,12 @@ struct FileLoadStep {
 struct StateStep {
   std::optional<bool> loaded, crash_loaded, load_disabled;
   std::optional<Expression> crash_size;
+};
+/// What the kernel says of its memory. Unset: not looked at.
+struct MemoryStep {
+  bool fits = false;                      ///< the memory map, MemTotal and the reservation are what the guest was given
+  bool note = false;                      ///< remembers MemFree and MemTotal
+  std::optional<Expression> lost, grown;  ///< since noted: MemFree fell by at most, MemTotal grew by this
 };
 /// reboot(LINUX_REBOOT_CMD_KEXEC) or a crash; then something must come up.
 struct SwitchStep {
@@ -130,8 +136,8 @@ struct HoldStep {};  ///< another task holds the kexec lock
 struct ReleaseStep {};
 
 struct Step {
-  using Action = std::variant<LoadStep, UnloadStep, FileLoadStep, StateStep, SwitchStep, RebootStep, CheckStep,
-                              VmcoreStep, ReadStep, WriteStep, RandomStep, HoldStep, ReleaseStep>;
+  using Action = std::variant<LoadStep, UnloadStep, FileLoadStep, StateStep, MemoryStep, SwitchStep, RebootStep,
+                              CheckStep, VmcoreStep, ReadStep, WriteStep, RandomStep, HoldStep, ReleaseStep>;
   Action action;
   Position where;
 };

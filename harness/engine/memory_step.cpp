@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// The step that looks at memory: is it what the guest was given, has any been lost, has any come back.
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "harness/engine/case_runner.h"
+
+namespace kexlab::engine {
+namespace {
+
+constexpr std::uint64_t kib_per_mib = 1024;
+constexpr std::uint64_t meminfo_size = 16 << 10;
+
+// A PC's firmware keeps the hole below 1 MiB and its tables for itself: some 0.6 MiB with QEMU 7.2.
+constexpr std::uint64_t kept_by_firmware_kib = kib_per_mib;
+
+// What a kernel takes of its memory before MemTotal counts the rest: its image, its tables, 64 of 4096 bytes for struct
+// page. Debian's kernels take 35 MiB of 512; an eighth and the initrd are more than enough.
+std::uint64_t least_total_kib(std::uint64_t given_kib) {
+  const std::uint64_t taken = given_kib / 8 + 48 * kib_per_mib;
+  return given_kib > taken ? given_kib - taken : 0;
+}
+
+std::optional<std::uint64_t> kib_of(std::string_view meminfo, std::string_view key) {
+  const auto at = meminfo.find(key);
+  if (at == std::string_view::npos) return std::nullopt;
+  auto rest = meminfo.substr(at + key.size());
+  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+  std::uint64_t value = 0;
+  const auto end = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+  return end.ec == std::errc() ? std::optional(value) : std::nullopt;
+}
+
+std::string mib(std::uint64_t kib) { return fmt::format("{:.1f} MiB", static_cast<double>(kib) / kib_per_mib); }
+
+std::uint64_t total_kib(const std::vector<Range>& ranges) {
+  std::uint64_t sum = 0;
+  for (const auto& range : ranges) sum += range.size() / 1024;
+  return sum;
+}
+
+std::string outside(std::string_view what, std::uint64_t kib, std::uint64_t least, std::uint64_t most) {
+  if (kib >= least && kib <= most) return {};
+  return fmt::format("{} is {}, expected {} to {}; ", what, mib(kib), mib(least), mib(most));
+}
+
+}  // namespace
+
+Result<CaseRunner::Meminfo> CaseRunner::read_meminfo() {
+  auto bytes = read_guest_file(session_, "/proc/meminfo", meminfo_size, soon());
+  if (!bytes) return tl::unexpected(bytes.error());
+  const auto total = kib_of(as_text(*bytes), "MemTotal:"), free = kib_of(as_text(*bytes), "MemFree:");
+  if (total && free) return Meminfo{*total, *free};
+  return fail(Errc::corrupt, "read /proc/meminfo in the guest", "there is no MemTotal or no MemFree line");
+}
+
+// The model takes the reservation and the size of memory from the kernel itself. Here they are held against what the
+// machine was given, so that a kernel that is wrong about them does not make both sides wrong.
+Verdict CaseRunner::memory_fits(StepRecord& record) {
+  auto found = facts();
+  if (!found) return from_error(found.error());
+  auto meminfo = read_meminfo();
+  if (!meminfo) return from_error(meminfo.error());
+  const std::uint64_t given = guest_memory_mib(*stage_.target, case_.guest) * kib_per_mib;
+  const std::uint64_t reserved = reservation_mib(*stage_.target, case_.guest) * kib_per_mib;
+  const auto& map = facts_->machine.memory;
+  const auto ram = map.ram().total() / 1024, reservation = total_kib(map.named("Crash kernel"));
+  record.observed =
+      fmt::format("System RAM {}, MemTotal {}, Crash kernel {}", mib(ram), mib(meminfo->total), mib(reservation));
+  std::string wrong = outside("System RAM of /proc/iomem", ram, given - kept_by_firmware_kib, given);
+  wrong += outside("MemTotal", meminfo->total, least_total_kib(given - reserved), given - reserved);
+  wrong += outside("Crash kernel of /proc/iomem", reservation, reserved, reserved);
+  for (const auto& range : map.named("Crash kernel")) {
+    if (!map.ram().contains(range)) wrong += "Crash kernel " + range.str() + " is not in System RAM; ";
+  }
+  if (wrong.empty()) return {};
+  wrong.resize(wrong.size() - 2);
+  return {Outcome::failed, "the kernel's memory is not what the guest was given: " + wrong, {}};
+}
+
+Verdict CaseRunner::on(const scenario::MemoryStep& memory, StepRecord& record) {
+  record.what = "memory of the kernel";
+  if (memory.fits) {
+    if (auto verdict = memory_fits(record); verdict.outcome != Outcome::passed) return verdict;
+  }
+  if (!memory.note && !memory.lost && !memory.grown) return {};
+  auto now = read_meminfo();
+  if (!now) return from_error(now.error());
+  auto limit = memory.lost ? value_of(*memory.lost) : Result<std::uint64_t>(0);
+  auto growth = memory.grown ? value_of(*memory.grown) : Result<std::uint64_t>(0);
+  for (auto* value : {&limit, &growth}) {
+    if (!*value) return from_error(value->error());
+  }
+  const Meminfo before = noted_memory_.value_or(*now);
+  const auto lost = before.free > now->free ? before.free - now->free : 0;
+  const auto grown = now->total > before.total ? now->total - before.total : 0;
+  record.observed = fmt::format("{} free of {}", mib(now->free), mib(now->total));
+  if (memory.note) noted_memory_ = *now;
+  if (memory.lost && lost > *limit / 1024) {
+    return {Outcome::failed,
+            fmt::format("free memory fell by {} since it was noted, expected at most {}: the kernel loses memory",
+                        mib(lost), mib(*limit / 1024)),
+            {}};
+  }
+  const auto page = facts_ ? facts_->machine.page_size / 1024 : 4;
+  if (memory.grown && (grown > *growth / 1024 + page || grown + page < *growth / 1024)) {
+    return {
+        Outcome::failed,
+        fmt::format("the kernel's memory grew by {} since it was noted, expected {}", mib(grown), mib(*growth / 1024)),
+        {}};
+  }
+  return {};
+}
+
+}  // namespace kexlab::engine

@@ -65,7 +65,9 @@ double CaseRunner::elapsed() const { return std::chrono::duration<double>(Clock:
 
 // A request to a living agent takes milliseconds. A third of the case's time, 20 s of the usual minute, leaves room for
 // hundreds of MiB to be copied under emulation, and grows with it on slow hosts.
-CaseRunner::Clock::time_point CaseRunner::soon() const { return std::min(deadline_, Clock::now() + case_.deadline / 3); }
+CaseRunner::Clock::time_point CaseRunner::soon() const {
+  return std::min(deadline_, Clock::now() + case_.deadline / 3);
+}
 
 CaseResult CaseRunner::run() {
   result_.outcome = Outcome::passed;

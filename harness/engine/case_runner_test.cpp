@@ -76,6 +76,11 @@ about: A file.
 steps:
   - read: {path: /sys/kernel/x, contains: good}
 )";
+constexpr const char* reading_all = R"(name: t/reading-all
+about: A whole file.
+steps:
+  - read: {path: /sys/kernel/x, equals: "0"}
+)";
 constexpr const char* writing = R"(name: t/writing
 about: A file is written.
 steps:
@@ -255,6 +260,16 @@ const Story stories[] = {
      [](Agent& a) { a.files["/sys/kernel/x"] = "a good one\n"; },
      Outcome::passed,
      {}},
+    {"a_file_is_what_it_should_be_but_for_its_last_newline",
+     reading_all,
+     [](Agent& a) { a.files["/sys/kernel/x"] = "0\n"; },
+     Outcome::passed,
+     {}},
+    {"a_file_has_a_line_too_many",
+     reading_all,
+     [](Agent& a) { a.files["/sys/kernel/x"] = "0\n\n"; },
+     Outcome::failed,
+     {"expected \"0\""}},
     {"a_write_is_refused_as_expected",
      writing,
      [](Agent& a) { a.instead = answering("write", EINVAL); },

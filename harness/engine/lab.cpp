@@ -118,7 +118,10 @@ std::string Shape::str() const {
 
 Shape shape_of(const Bench& bench, const scenario::Case& what) {
   const Target& target = *bench.target;
-  Shape shape{.bench = &bench, .memory_mib = guest_memory_mib(target, what.guest), .cpus = what.guest.cpus, .cargo = cargo_of(what)};
+  Shape shape{.bench = &bench,
+              .memory_mib = guest_memory_mib(target, what.guest),
+              .cpus = what.guest.cpus,
+              .cargo = cargo_of(what)};
   shape.cargo.self = true;  // so that cases with and without a kernel of their own share one guest
   shape.cmdline = what.guest.cmdline;
   if (const auto mib = reservation_mib(target, what.guest); mib != 0)

@@ -66,8 +66,8 @@ Verdict CaseRunner::memory_fits(StepRecord& record) {
   const std::uint64_t reserved = reservation_mib(*stage_.target, case_.guest) * kib_per_mib;
   const auto& map = facts_->machine.memory;
   const auto ram = map.ram().total() / 1024, reservation = total_kib(map.named("Crash kernel"));
-  record.observed = fmt::format("System RAM {}, MemTotal {}, Crash kernel {}", mib(ram), mib(meminfo->total),
-                                mib(reservation));
+  record.observed =
+      fmt::format("System RAM {}, MemTotal {}, Crash kernel {}", mib(ram), mib(meminfo->total), mib(reservation));
   std::string wrong = outside("System RAM of /proc/iomem", ram, given - kept_by_firmware_kib, given);
   wrong += outside("MemTotal", meminfo->total, least_total_kib(given - reserved), given - reserved);
   wrong += outside("Crash kernel of /proc/iomem", reservation, reserved, reserved);
@@ -105,10 +105,10 @@ Verdict CaseRunner::on(const scenario::MemoryStep& memory, StepRecord& record) {
   }
   const auto page = facts_ ? facts_->machine.page_size / 1024 : 4;
   if (memory.grown && (grown > *growth / 1024 + page || grown + page < *growth / 1024)) {
-    return {Outcome::failed,
-            fmt::format("the kernel's memory grew by {} since it was noted, expected {}", mib(grown),
-                        mib(*growth / 1024)),
-            {}};
+    return {
+        Outcome::failed,
+        fmt::format("the kernel's memory grew by {} since it was noted, expected {}", mib(grown), mib(*growth / 1024)),
+        {}};
   }
   return {};
 }

@@ -193,8 +193,8 @@ void Runner::finish(Queue& queue, const Bench& bench, CaseResult result) {
     const std::lock_guard lock(queue.mutex);
     count(queue.summary.by_target[result.target], result.outcome);
     count(queue.summary.total, result.outcome);
-    queue.enough = options_.stop_after != 0 &&
-                   queue.summary.total.failed + queue.summary.total.timeout >= options_.stop_after;
+    queue.enough =
+        options_.stop_after != 0 && queue.summary.total.failed + queue.summary.total.timeout >= options_.stop_after;
   }
   bus_.publish(CaseFinished{std::move(result)});
 }

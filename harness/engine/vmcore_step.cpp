@@ -108,8 +108,9 @@ bool has_task(const Note& note) { return note.contents.find_first_not_of('\0', a
 std::string missing_in(std::string_view vmcoreinfo, std::uint64_t page_size) {
   const std::string page = fmt::format("PAGESIZE={}", page_size);
   for (const std::string_view line :
-       {std::string_view(page), std::string_view("SYMBOL(init_uts_ns)="), std::string_view("OFFSET(uts_namespace.name)="),
-        std::string_view("SYMBOL(_stext)="), std::string_view("SIZE(page)="), std::string_view("SIZE(list_head)=16"),
+       {std::string_view(page), std::string_view("SYMBOL(init_uts_ns)="),
+        std::string_view("OFFSET(uts_namespace.name)="), std::string_view("SYMBOL(_stext)="),
+        std::string_view("SIZE(page)="), std::string_view("SIZE(list_head)=16"),
         std::string_view("LENGTH(zone.free_area)="), std::string_view("NUMBER(PG_lru)="),
         std::string_view("CRASHTIME=")}) {
     const auto at = vmcoreinfo.find(line);

@@ -119,6 +119,12 @@ struct MemoryStep {
   bool note = false;                    ///< remembers MemFree and MemTotal
   std::optional<Expression> lost, grown;  ///< since noted: MemFree fell by at most, MemTotal grew by this
 };
+/// What the kernel says of its memory. Unset: not looked at.
+struct MemoryStep {
+  bool fits = false;                      ///< the memory map, MemTotal and the reservation are what the guest was given
+  bool note = false;                      ///< remembers MemFree and MemTotal
+  std::optional<Expression> lost, grown;  ///< since noted: MemFree fell by at most, MemTotal grew by this
+};
 /// reboot(LINUX_REBOOT_CMD_KEXEC) or a crash; then something must come up.
 struct SwitchStep {
   enum class How { reboot, crash } how = How::reboot;

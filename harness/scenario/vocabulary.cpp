@@ -147,6 +147,13 @@ constexpr Key keys[] = {
     {"memory", "lost", Form::expression, "", "MemFree has fallen by no more since it was noted"},
     {"memory", "grown", Form::expression, "", "MemTotal has grown by so much, and by no more than a page, since it was noted"},
 
+    {"memory", "fits", Form::boolean, "",
+     "System RAM of /proc/iomem, MemTotal and the reservation fit what the guest was given"},
+    {"memory", "note", Form::boolean, "", "remember MemFree and MemTotal for later steps"},
+    {"memory", "lost", Form::expression, "", "MemFree has fallen by no more since it was noted"},
+    {"memory", "grown", Form::expression, "",
+     "MemTotal has grown by so much, and by no more than a page, since it was noted"},
+
     {"switch", "how", Form::word, "reboot|crash", "reboot(2) into the normal image, or sysrq-c into the crash image",
      true},
     {"switch", "land", Form::word, "kernel|witness|back",

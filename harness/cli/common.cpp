@@ -161,6 +161,23 @@ std::string next_name(const Pair& pair, const Choice& choice) {
   return next != pair.kernel ? next : name_of([](const images::CatalogueRow& row) { return row.is_default; });
 }
 
+/// How a bench's guests run, told once for a target.
+Status equip(engine::Bench& bench, const std::vector<engine::Bench>& benches, vm::Backend& backend, engine::Bus& bus) {
+  for (const auto& earlier : benches) {
+    if (&earlier == &bench || earlier.target != bench.target) continue;
+    bench.vm_version = earlier.vm_version;
+    bench.accelerator = earlier.accelerator;
+    return {};
+  }
+  auto version = backend.version(*bench.target);
+  if (!version) return tl::unexpected(version.error());
+  bench.vm_version = std::move(*version);
+  bench.accelerator = vm::choose_accelerator(*bench.target);
+  if (!bench.accelerator.why.empty())
+    bus.notice(engine::Notice::Level::info, bench.target->name + ": " + bench.accelerator.why);
+  return {};
+}
+
 }  // namespace
 
 int tell(const Error& error) {
@@ -223,12 +240,7 @@ Result<std::vector<engine::Bench>> make_benches(const Choice& choice, vm::Backen
     auto next = get(*target, next_name(pair, choice), bus);
     if (!next) return tl::unexpected(next.error());
     bench.next = std::move(*next);
-    auto version = backend.version(*target);
-    if (!version) return tl::unexpected(version.error());
-    bench.vm_version = std::move(*version);
-    bench.accelerator = vm::choose_accelerator(*target);
-    if (!bench.accelerator.why.empty())
-      bus.notice(engine::Notice::Level::info, target->name + ": " + bench.accelerator.why);
+    if (auto status = equip(bench, benches, backend, bus); !status) return tl::unexpected(status.error());
     if (auto status = engine::prepare(bench); !status) return tl::unexpected(status.error());
   }
   return benches;

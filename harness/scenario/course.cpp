@@ -80,7 +80,10 @@ Status Course::act(FileLoadStep& step, const Position&) {
 }
 
 Status Course::act(StateStep& step, const Position& where) {
-  if (step.loaded || step.crash_loaded || step.load_disabled || step.crash_size) return {};
+  if (step.loaded || step.crash_loaded || step.load_disabled || step.crash_size || step.load_limit_reboot ||
+      step.load_limit_panic) {
+    return {};
+  }
   return yaml::fail_at(where, "`state` looks at nothing", "say what must hold, for example `loaded: true`");
 }
 

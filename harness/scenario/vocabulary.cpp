@@ -145,12 +145,6 @@ constexpr Key keys[] = {
      "System RAM of /proc/iomem, MemTotal and the reservation fit what the guest was given"},
     {"memory", "note", Form::boolean, "", "remember MemFree and MemTotal for later steps"},
     {"memory", "lost", Form::expression, "", "MemFree has fallen by no more since it was noted"},
-    {"memory", "grown", Form::expression, "", "MemTotal has grown by so much, and by no more than a page, since it was noted"},
-
-    {"memory", "fits", Form::boolean, "",
-     "System RAM of /proc/iomem, MemTotal and the reservation fit what the guest was given"},
-    {"memory", "note", Form::boolean, "", "remember MemFree and MemTotal for later steps"},
-    {"memory", "lost", Form::expression, "", "MemFree has fallen by no more since it was noted"},
     {"memory", "grown", Form::expression, "",
      "MemTotal has grown by so much, and by no more than a page, since it was noted"},
 

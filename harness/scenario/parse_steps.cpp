@@ -49,17 +49,6 @@ Result<MemoryStep> parse_memory(const yaml::Node& node) {
   return out;
 }
 
-Result<MemoryStep> parse_memory(const yaml::Node& node) {
-  MemoryStep out;
-  MapReader row(node, "memory", "memory");
-  row.optional("fits", out.fits);
-  row.optional("note", out.note);
-  row.optional("lost", out.lost, read_expression);
-  row.optional("grown", out.grown, read_expression);
-  if (auto status = row.done(); !status) return tl::unexpected(status.error());
-  return out;
-}
-
 Result<RebootStep> parse_reboot(const yaml::Node& node) {
   RebootStep out;
   MapReader row(node, "reboot", "reboot");

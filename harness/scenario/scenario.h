@@ -115,12 +115,6 @@ struct StateStep {
 };
 /// What the kernel says of its memory. Unset: not looked at.
 struct MemoryStep {
-  bool fits = false;                    ///< the memory map, MemTotal and the reservation are what the guest was given
-  bool note = false;                    ///< remembers MemFree and MemTotal
-  std::optional<Expression> lost, grown;  ///< since noted: MemFree fell by at most, MemTotal grew by this
-};
-/// What the kernel says of its memory. Unset: not looked at.
-struct MemoryStep {
   bool fits = false;                      ///< the memory map, MemTotal and the reservation are what the guest was given
   bool note = false;                      ///< remembers MemFree and MemTotal
   std::optional<Expression> lost, grown;  ///< since noted: MemFree fell by at most, MemTotal grew by this

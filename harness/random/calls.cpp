@@ -224,6 +224,16 @@ void name_and_fill(Segment& segment, std::uint32_t seed) {
   segment.pieces = {Piece::of_pattern(seed, size)};
 }
 
+/// A 32-bit program can say it, as it is or as a negative number.
+bool fits_32_bits(std::uint64_t value) { return value >> 32 == 0 || value >> 31 == 0x1ffffffff; }
+
+bool fits_32_bits(const Plan& plan) {
+  return fits_32_bits(plan.entry) && fits_32_bits(plan.flags) && fits_32_bits(plan.count()) &&
+         std::all_of(plan.segments.begin(), plan.segments.end(), [](const Segment& segment) {
+           return fits_32_bits(segment.mem) && fits_32_bits(segment.memsz) && fits_32_bits(segment.bufsz);
+         });
+}
+
 void keep_to_what_is_known(Maker& make) {
   Plan& plan = make.call.plan;
   const bool fills_memory = since(make.world, 6, 8);
@@ -238,6 +248,7 @@ void keep_to_what_is_known(Maker& make) {
     leave_memory(make, segment);
     name_and_fill(segment, seed++);
   }
+  make.call.compat &= fits_32_bits(plan);
 }
 
 Attempt unload(const World& world, bool crash) {

@@ -101,6 +101,17 @@ TEST(Episodes, LeaveOutEmptyCrashSegmentsWhereTheyAreALimitation) {
   }
 }
 
+TEST(Episodes, LetA32BitProgramSayOnlyWhatItCan) {
+  unsigned compat = 0;
+  for (std::uint64_t number = 0; number < 100; ++number) {
+    for (const Attempt& call : make_episode(world(), 1, number)) {
+      compat += call.compat ? 1 : 0;
+      EXPECT_FALSE(call.compat && call.plan.flags >> 32 != 0) << call.plan.str();
+    }
+  }
+  EXPECT_GT(compat, 100u);
+}
+
 TEST(Episodes, AskForNoMoreContentsThanAGuestMakesInAMoment) {
   for (std::uint64_t number = 0; number < 300; ++number) {
     for (const Attempt& call : make_episode(world(), 1, number)) {

@@ -94,7 +94,7 @@ Verdict CaseRunner::append_to_base(const NextInitrd& initrd) {
 // Once for each kernel that runs: later loads find it there.
 Verdict CaseRunner::give_own_initrd() {
   if (own_initrd_) return {};
-  constexpr std::uint64_t small_ballast = 64 << 10;  // it travels over the channel
+  constexpr std::uint64_t small_ballast = 4 << 10;  // it travels over the channel, which may be a slow UART
   auto initrd =
       stage_.payload->next_initrd(nonce_, static_cast<unsigned>(hello_.generation) + 1, Cargo{}, small_ballast);
   if (!initrd) return from_error(initrd.error());

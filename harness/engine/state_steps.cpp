@@ -27,6 +27,11 @@ std::string lines_with(std::string_view text, const std::string& wanted) {
   return out;
 }
 
+// What files of /proc and /sys end with is no part of what they say.
+std::string_view without_newline(std::string_view text) {
+  return text.ends_with('\n') ? text.substr(0, text.size() - 1) : text;
+}
+
 std::string shorten(std::string_view text) {
   return text.size() <= 200 ? printable(text) : printable(text.substr(0, 200)) + "...";
 }

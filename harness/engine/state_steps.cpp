@@ -101,7 +101,7 @@ Verdict CaseRunner::judge_text(const scenario::ReadStep& read, const std::string
                    fmt::format("{} {} \"{}\", expected \"{}\"", read.path, verb, shorten(text), shorten(want)),
                    {}};
   };
-  const std::string_view trimmed = std::string_view(text).substr(0, text.size() - (text.ends_with('\n') ? 1 : 0));
+  const std::string_view trimmed = without_newline(text);
   if (read.equals && trimmed != *read.equals) return wrong("holds", *read.equals);
   if (read.contains && text.find(*read.contains) == std::string::npos) {
     record.expected = "... " + *read.contains + " ...";

@@ -105,7 +105,7 @@ TEST(CheckRegisters, NoticesEachBrokenPromise) {
 TEST(CheckRegisters, AnImageThatComesBackHasPromisesOfItsOwn) {
   EXPECT_EQ(check_registers("x86_64", x86_64_jump()).size(), 3u);  // rax, rdx and r11 are not zero
   EXPECT_THAT(check_registers("x86_64", with(x86_64_jump(), "rsp", 0x2640000), true),
-              ElementsAre(HasSubstr("called on the last word of the swap page")));
+              ElementsAre(HasSubstr("called on the last words of the swap page")));
 }
 
 TEST(CheckRegisters, SaysWhatWasExpected) {

@@ -20,8 +20,9 @@ constexpr std::uint64_t efer_lme = 1u << 8, efer_lma = 1u << 10;
 // always 1.
 constexpr std::uint64_t status_flags = 0x8d5 | 0x2;
 
-// An image that is to come back is called with its return address as the last word of a page of the kernel's.
-constexpr std::uint64_t page_offset = 0xfff, call_stack = 0xff8;
+// An image that is to come back is called with its return address as the last word of a page of the kernel's;
+// since 6.14 as the last but one, for its entry stands behind it.
+constexpr std::uint64_t call_stack = 0xff0;
 
 constexpr std::string_view source = "arch/x86/kernel/relocate_kernel_64.S: identity_mapped";
 constexpr std::string_view zeroed = "general registers are zeroed";
@@ -52,7 +53,7 @@ constexpr RegisterRule rules[] = {
      "protection and paging on; alignment checks, write protection, task switch and FPU emulation off", source},
     // Five-level paging stays as it was; newer kernels keep machine checks on where a TDX guest must not clear the bit.
     {"cr4", ~(cr4_la57 | cr4_mce), cr4_pae, "physical address extension and nothing else", source},
-    {"rsp", page_offset, call_stack, "called on the last word of the swap page", source, false,
+    {"rsp", call_stack, call_stack, "called on the last words of the swap page", source, false,
      RegisterRule::When::jump},
     {"efer", efer_lme | efer_lma, efer_lme | efer_lma, "long mode", "arch/x86/kernel/relocate_kernel_64.S: .code64"},
 };

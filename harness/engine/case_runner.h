@@ -162,6 +162,8 @@ class CaseRunner {
   };
   Result<Meminfo> read_meminfo();
   std::optional<Meminfo> noted_memory_;
+  RangeSet noted_ram_;  ///< System RAM when it was noted
+  Verdict memory_same(StepRecord& record);
   bool lock_held_ = false;
   bool started_by_crash_ = false;  ///< the running kernel is a crash kernel
   bool dirty_ = false;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <regex>
 
 #include "harness/engine/testing_guest.h"
@@ -102,6 +103,14 @@ steps:
   - load: {segments: [{size: 1 page}]}
   - memory: {grown: 156 MiB}
 )";
+constexpr const char* same_memory = R"(name: t/same
+about: The next kernel has the same memory.
+steps:
+  - memory: {note: true}
+  - load: {kernel: self}
+  - switch: reboot
+  - memory: {same: true}
+)";
 constexpr const char* fitting = R"(name: t/fitting
 about: The memory is what the guest was given.
 guest: {memory: 512 MiB}
@@ -130,6 +139,14 @@ Agent::Instead answering(std::string op, std::int64_t error, std::string why = {
 /// Memory in KiB, before the first load and after it.
 std::string meminfo(unsigned total, unsigned free) {
   return fmt::format("MemTotal:       {} kB\nMemFree:        {} kB\n", total, free);
+}
+/// The first line of System RAM becomes two, the second `gap` bytes behind the first.
+void split_ram(Agent& agent, std::uint64_t gap) {
+  std::string& text = agent.files["/proc/iomem"];
+  std::uint64_t start = 0, end = 0;
+  ASSERT_EQ(std::sscanf(text.c_str(), "%lx-%lx", &start, &end), 2);
+  text = fmt::format("{:08x}-{:08x} : System RAM\n{:08x}", start, start + 0xfff, start + 0x1000 + gap) +
+         text.substr(text.find('-'));
 }
 void memory_goes(Agent& agent, std::string before, std::string after) {
   agent.files["/proc/meminfo"] = std::move(before);
@@ -335,6 +352,22 @@ const Story stories[] = {
     {"a_file_is_missing", reading, nullptr, Outcome::failed, {"reading /sys/kernel/x gave ENOENT"}},
     {"a_write_is_accepted", writing, nullptr, Outcome::failed, {"answered ok, expected EINVAL"}},
     // Memory.
+    {"memory_that_is_the_same_in_more_pieces",
+     same_memory,
+     [](Agent& a) {
+       a.files["/proc/meminfo"] = meminfo(500000, 400000);
+       a.entered = up_with([](Agent& n) { split_ram(n, 0); });
+     },
+     Outcome::passed,
+     {}},
+    {"memory_that_lacks_a_page",
+     same_memory,
+     [](Agent& a) {
+       a.files["/proc/meminfo"] = meminfo(500000, 400000);
+       a.entered = up_with([](Agent& n) { split_ram(n, 4096); });
+     },
+     Outcome::failed,
+     {"System RAM is", "and was"}},
     {"memory_that_stays",
      counting,
      [](Agent& a) { memory_goes(a, meminfo(500000, 400000), meminfo(500000, 400000 - 1024)); },

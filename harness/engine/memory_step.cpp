@@ -79,12 +79,35 @@ Verdict CaseRunner::memory_fits(StepRecord& record) {
   return {Outcome::failed, "the kernel's memory is not what the guest was given: " + wrong, {}};
 }
 
+// A loader may leave setup data behind that splits a range in two; together they must still cover the same memory.
+Verdict CaseRunner::memory_same(StepRecord& record) {
+  auto found = facts();
+  if (!found) return from_error(found.error());
+  const RangeSet ram = facts_->machine.memory.ram();
+  auto text = [](const RangeSet& set) {
+    std::string out;
+    for (const auto& range : set.ranges()) out += (out.empty() ? "" : ", ") + range.str();
+    return out;
+  };
+  record.observed = text(ram);
+  record.expected = text(noted_ram_);
+  if (ram == noted_ram_) return {};
+  return {Outcome::failed,
+          fmt::format("System RAM is {}, and was {} when it was noted", record.observed, record.expected),
+          {}};
+}
+
 Verdict CaseRunner::on(const scenario::MemoryStep& memory, StepRecord& record) {
   record.what = "memory of the kernel";
   if (memory.fits) {
     if (auto verdict = memory_fits(record); verdict.outcome != Outcome::passed) return verdict;
   }
+  if (memory.same) {
+    if (auto verdict = memory_same(record); verdict.outcome != Outcome::passed) return verdict;
+  }
   if (!memory.note && !memory.lost && !memory.grown) return {};
+  auto found = facts();
+  if (!found) return from_error(found.error());
   auto now = read_meminfo();
   if (!now) return from_error(now.error());
   auto limit = memory.lost ? value_of(*memory.lost) : Result<std::uint64_t>(0);
@@ -97,6 +120,7 @@ Verdict CaseRunner::on(const scenario::MemoryStep& memory, StepRecord& record) {
   const auto grown = now->total > before.total ? now->total - before.total : 0;
   record.observed = fmt::format("{} free of {}", mib(now->free), mib(now->total));
   if (memory.note) noted_memory_ = *now;
+  if (memory.note) noted_ram_ = facts_->machine.memory.ram();
   if (memory.lost && lost > *limit / 1024) {
     return {Outcome::failed,
             fmt::format("free memory fell by {} since it was noted, expected at most {}: the kernel loses memory",

@@ -88,9 +88,9 @@ Status Course::act(StateStep& step, const Position& where) {
 }
 
 Status Course::act(MemoryStep& step, const Position& where) {
-  if (!step.fits && !step.note && !step.lost && !step.grown)
+  if (!step.fits && !step.note && !step.same && !step.lost && !step.grown)
     return yaml::fail_at(where, "`memory` looks at nothing", "say what must hold, for example `fits: true`");
-  if ((step.lost || step.grown) && !memory_noted_)
+  if ((step.same || step.lost || step.grown) && !memory_noted_)
     return yaml::fail_at(where, "`memory` compares with what was noted, and nothing was",
                          "add `- memory: {note: true}` before it");
   if (step.fits && generation_ != 0)

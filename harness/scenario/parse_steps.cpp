@@ -43,6 +43,7 @@ Result<MemoryStep> parse_memory(const yaml::Node& node) {
   MapReader row(node, "memory", "memory");
   row.optional("fits", out.fits);
   row.optional("note", out.note);
+  row.optional("same", out.same);
   row.optional("lost", out.lost, read_expression);
   row.optional("grown", out.grown, read_expression);
   if (auto status = row.done(); !status) return tl::unexpected(status.error());

@@ -143,10 +143,12 @@ std::string meminfo(unsigned total, unsigned free) {
 /// The first line of System RAM becomes two, the second `gap` bytes behind the first.
 void split_ram(Agent& agent, std::uint64_t gap) {
   std::string& text = agent.files["/proc/iomem"];
+  const auto line = text.rfind('\n', text.find(" : System RAM")) + 1;
   std::uint64_t start = 0, end = 0;
-  ASSERT_EQ(std::sscanf(text.c_str(), "%lx-%lx", &start, &end), 2);
-  text = fmt::format("{:08x}-{:08x} : System RAM\n{:08x}", start, start + 0xfff, start + 0x1000 + gap) +
-         text.substr(text.find('-'));
+  ASSERT_EQ(std::sscanf(text.c_str() + line, "%lx-%lx", &start, &end), 2);
+  text = text.substr(0, line) +
+         fmt::format("{:08x}-{:08x} : System RAM\n{:08x}", start, start + 0xfff, start + 0x1000 + gap) +
+         text.substr(text.find('-', line));
 }
 void memory_goes(Agent& agent, std::string before, std::string after) {
   agent.files["/proc/meminfo"] = std::move(before);

@@ -111,6 +111,26 @@ const Story stories[] = {
        };
      },
      Outcome::failed, "the switch did not happen: the call returned EBUSY"},
+    {"the_answer_overtakes_the_witness",
+     [](Agent& a) {
+       a.instead = [](Agent& n, const Message& request, FakeWire& wire) {
+         if (request.op != "jump") return false;
+         ++n.rounds;
+         n.come_back(wire, request);
+         n.report(*n.normal, wire);
+         return true;
+       };
+     },
+     Outcome::passed, ""},
+    {"it_says_that_it_went",
+     [](Agent& a) {
+       a.instead = [](Agent& n, const Message& request, FakeWire& wire) {
+         if (request.op != "jump") return false;
+         n.come_back(wire, request);
+         return true;
+       };
+     },
+     Outcome::failed, "the switch did not happen: the call returned ok"},
     {"it_died_on_the_way_back",
      [](Agent& a) {
        a.instead = jumping([](Agent&, const Message&, FakeWire& wire) { wire.end(vm::Ended::Why::reset); });

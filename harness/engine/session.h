@@ -55,7 +55,8 @@ class Session {
   [[nodiscard]] const std::optional<vm::Ended>& ended() const { return ended_; }
 
  private:
-  [[nodiscard]] bool answered() const;
+  /// The answer to the last `send`, where it is here; else nullptr.
+  [[nodiscard]] const wire::Message* answered() const;
   Status pump(vm::Clock::time_point deadline);
   void take(vm::Output::Stream stream, std::string_view bytes);
 

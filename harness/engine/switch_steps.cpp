@@ -126,7 +126,8 @@ Verdict CaseRunner::land_on_kernel(const Plan& plan, StepRecord& record) {
 // that still runs has given no verdict.
 Verdict CaseRunner::silent(const Error& error, const Plan* plan, StepRecord& record) {
   if (auto answer = session_.take_answer()) {
-    record.observed = errno_name(static_cast<int>(answer->number("errno").value_or(0)));
+    const auto code = static_cast<int>(answer->number("errno").value_or(0));
+    record.observed = code == 0 ? "ok" : errno_name(code);
     return {Outcome::failed, "the switch did not happen: the call returned " + record.observed, {}};
   }
   if (error.code == Errc::cancelled || error.code == Errc::io) return from_error(error);

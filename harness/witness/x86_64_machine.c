@@ -11,8 +11,10 @@
 #define UART_LCR_8N1 0x03
 #define UART_LSR_THRE 0x20
 #define UART_LSR_TEMT 0x40
-/* Polls before a byte is given up. A byte takes 87 us at 115200 baud, a port read about 1 us. */
-#define PATIENCE 100000
+/* Polls in all before bytes are written whether the UART is ready or not. A byte takes 87 us at 115200 baud, a port
+ * read about 1 us; but an emulated UART is not ready while its host is too busy to read, and has no FIFO after a kernel
+ * has suspended it: then the next byte would take the place of the one before. */
+#define PATIENCE 30000000
 
 /* PM1a control of the ICH9: sleep type 0 is S5 on QEMU. Sources: QEMU hw/acpi/ich9.c and hw/acpi/core.c
  * (acpi_pm1_cnt_write), Intel I/O Controller Hub 9 datasheet 13.8.3.3 (PM1_CNT), 13.1.13 (PMBASE). */
@@ -43,6 +45,7 @@ extern const char witness_fault_stubs[] __attribute__((visibility("hidden"))); /
 
 static struct gate idt[32];
 static uint16_t uart;
+static unsigned patience;
 
 static void outb(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
 static void outw(uint16_t port, uint16_t value) { __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port)); }
@@ -75,6 +78,7 @@ static void load_idt(void) {
 
 void witness_machine_init(uint64_t console) {
   load_idt();
+  patience = PATIENCE;
   uart = console != 0 ? (uint16_t)console : COM1;
   outb(uart + UART_IER, 0);
   outb(uart + UART_LCR,
@@ -82,8 +86,7 @@ void witness_machine_init(uint64_t console) {
 }
 
 static void wait_for(uint8_t bit) {
-  for (unsigned i = 0; i < PATIENCE && (inb(uart + UART_LSR) & bit) == 0; ++i) {
-  }
+  while (patience != 0 && (inb(uart + UART_LSR) & bit) == 0) --patience;
 }
 
 void witness_putc(char c) {

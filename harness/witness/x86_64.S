@@ -9,6 +9,8 @@
  * back to. There the kernel finds its own tables and registers again, all but the code segment, which it leaves as it
  * comes: so our GDT has its selectors' numbers. It takes the word on top of the stack as the entry of the next switch; up
  * to 6.13 that is the word behind the stack unless we push one, so we do.
+ *
+ * witness-flags: -mgeneral-regs-only -mno-red-zone -fcf-protection=none -mcmodel=small
  */
 
 #define MSR_EFER 0xc0000080

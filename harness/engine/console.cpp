@@ -12,7 +12,8 @@ namespace {
 
 // What a kernel prints when it finds a defect of its own and goes on, or before it dies. Source: kernel/panic.c
 // (__warn), lib/bug.c, arch/*/mm/fault.c, kernel/locking/lockdep.c, mm/kasan/report.c, lib/ubsan.c, lib/refcount.c.
-// A panic is no part of it: a crash on purpose is one.
+// A panic is no part of it: a crash on purpose is one. Nor is a lockup: a host that gives its guest no time makes one
+// ("watchdog: BUG: soft lockup", "BUG: workqueue lockup"), and a guest that really hangs meets its case's deadline.
 constexpr std::array<std::string_view, 8> complaints{"WARNING: ",        "BUG: ",   "kernel BUG at ", "Oops",
                                                      "Internal error: ", "UBSAN: ", "Bad page state", "refcount_t: "};
 
@@ -50,7 +51,7 @@ void ConsoleTail::finish_line() {
   cut_ = false;
   const bool complains = std::any_of(complaints.begin(), complaints.end(),
                                      [&](auto words) { return line_.find(words) != std::string::npos; });
-  if (complains && complaint_.empty()) complaint_ = printable(line_);
+  if (complains && line_.find("lockup") == std::string::npos && complaint_.empty()) complaint_ = printable(line_);
   if (line_.find_first_not_of("\r \t") != std::string::npos) {
     lines_.push_back(std::move(line_));
     if (lines_.size() > max_lines) lines_.pop_front();

@@ -108,6 +108,8 @@ TEST(ConsoleTail, KeepsTheFirstComplaintOfAKernelHoweverMuchFollows) {
   tail.forget_complaint();
   tail.feed("Kernel panic - not syncing: sysrq triggered crash\n");
   EXPECT_EQ(tail.complaint(), "") << "a crash on purpose";
+  tail.feed("[ 60.1] watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [init:1]\n");
+  EXPECT_EQ(tail.complaint(), "") << "a host without time for its guest";
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace kexlab::samples {
 
 /// A machine saved in testdata/: Debian's 6.1 cloud kernels under QEMU 7.2, "q35" and "virt" without UEFI.
 inline Machine machine(const std::string& name) {
-  const auto path = std::filesystem::path(__FILE__).parent_path() / "testdata" / (name + ".json");
+  const auto path = std::filesystem::path(KEXLAB_SOURCE_DIR "/loader/arch/testdata") / (name + ".json");
   std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   auto loaded = load_profile(text);

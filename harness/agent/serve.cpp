@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "harness/agent/agent.h"
+#include "harness/agent/errno.h"
 #include "harness/agent/os.h"
 
 namespace kexlab::agent {
@@ -81,6 +82,8 @@ wire::Message respond(Agent& agent, const wire::Message& request) {
   } else {
     answer.set("errno", 0);
     operation->handler(agent, request, answer);
+    const auto own = static_cast<std::int64_t>(answer.number("errno").value_or(0));
+    answer.set("errno", generic_errno(static_cast<int>(own)));
   }
   if (!wire::fits(answer)) {
     answer.fields.clear();

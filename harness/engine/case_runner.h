@@ -85,6 +85,7 @@ class CaseRunner {
   Result<Plan> plan_kernel_load(const scenario::LoadStep& load);
   Result<Plan> plan_segments(const scenario::LoadStep& load);
   Status add_witness(const scenario::LoadStep& load, Plan& plan);
+  Status add_demanded(Plan& plan, RangeSet& free, witness::WitnessTable& table) const;
   Result<std::uint64_t> value_of(const scenario::Expression& expression) const;
 
   // files (file_load_steps.cpp)

@@ -113,6 +113,7 @@ Result<Plan> written_plan(const scenario::LoadStep& load, const Facts& facts, co
     if (!entry) return tl::unexpected(entry.error());
     plan.entry = *entry;
   }
+  if (arch->demanded != nullptr) meet_demand(plan, arch->demanded(facts.machine));
   set_arguments(load, plan);
   return plan;
 }

@@ -18,16 +18,6 @@ constexpr std::uint64_t ballast_of_crash_kernel = std::uint64_t{256} << 10;
 
 std::uint64_t up(std::uint64_t value, std::uint64_t page) { return (value + page - 1) & ~(page - 1); }
 
-Bytes pattern_of(const Segment& segment) {
-  Bytes bytes(segment.bufsz);
-  std::uint64_t at = 0;
-  for (const auto& piece : segment.pieces) {
-    fill_pattern(piece.seed, 0, std::span(bytes).subspan(at, piece.size));
-    at += piece.size;
-  }
-  return bytes;
-}
-
 bool names_marker(const scenario::LoadStep& load) {
   auto names = [](const scenario::Expression& expression) {
     return std::any_of(expression.terms.begin(), expression.terms.end(),
@@ -89,6 +79,26 @@ Result<std::uint64_t> CaseRunner::value_of(const scenario::Expression& expressio
   return Places(*facts_, *stage_.target).value(expression);
 }
 
+/// A segment of its own for what the kernel demands, where none of the scenario's is large enough to begin with it.
+Status CaseRunner::add_demanded(Plan& plan, RangeSet& free, witness::WitnessTable& table) const {
+  const Arch& arch = *find_arch(facts_->machine.arch);
+  if (arch.demanded == nullptr) return {};
+  Bytes demanded = arch.demanded(facts_->machine);
+  auto begins_so = [&](const Segment& segment) {
+    return !segment.pieces.empty() && segment.pieces.front().bytes == demanded;
+  };
+  if (std::any_of(plan.segments.begin(), plan.segments.end(), begins_so)) return {};
+  const auto page = facts_->machine.page_size;
+  const std::uint64_t memsz = up(demanded.size(), page);
+  const auto place = free.find(memsz, page, Range{0, UINT64_MAX}, RangeSet::Prefer::high);
+  if (!place) return fail(Errc::no_space, "place what the kernel demands", fmt::format("no free {} bytes", memsz));
+  free.remove(*place);
+  const std::uint64_t size = demanded.size();
+  table.entries.push_back({place->start, size, memsz, fast_digest(demanded), "demanded"});
+  plan.segments.push_back({"demanded", {Piece::of(std::move(demanded))}, size, place->start, memsz});
+  return {};
+}
+
 Status CaseRunner::add_witness(const scenario::LoadStep& load, Plan& plan) {
   const auto page = facts_->machine.page_size;
   const std::uint64_t size = up(stage_.witness.size(), page);
@@ -100,9 +110,12 @@ Status CaseRunner::add_witness(const scenario::LoadStep& load, Plan& plan) {
   for (const auto& segment : plan.segments) {
     if (auto range = Range::sized(segment.mem, segment.memsz)) free.remove(*range);
     if (segment.memsz == 0) continue;
-    table.entries.push_back(
-        {segment.mem, segment.bufsz, segment.memsz, fast_digest(pattern_of(segment)), segment.name});
+    // Segments of scenarios are patterns and what the kernel demands: no source to look up.
+    const auto bytes = segment_bytes(segment, nullptr, nullptr);
+    if (!bytes) return tl::unexpected(bytes.error());
+    table.entries.push_back({segment.mem, segment.bufsz, segment.memsz, fast_digest(*bytes), segment.name});
   }
+  if (auto status = add_demanded(plan, free, table); !status) return status;
   const Range wish{stage_.target->witness_address, stage_.target->witness_address + size};
   const auto place = !crash && free.contains(wish)
                          ? std::optional(wish)
@@ -133,6 +146,8 @@ Result<Plan> CaseRunner::plan_segments(const scenario::LoadStep& load) {
   if (load.random) {
     plan->segments =
         random::make_layout(random_world(situation_of(*facts_, hello_.release, {})), seed_of(*load.random));
+    const Arch& arch = *find_arch(facts_->machine.arch);
+    if (arch.demanded != nullptr) meet_demand(*plan, arch.demanded(facts_->machine));
     if (!load.entry && !plan->segments.empty()) plan->entry = plan->segments.front().mem;
   }
   const std::uint64_t entry = plan->entry;

@@ -72,6 +72,7 @@ random::World CaseRunner::random_world(const model::Situation& now) const {
     world.kexec_arch = arch->kexec_arch;
     world.bits = arch->bits;
     world.usable = arch->usable(facts_->machine, false);
+    if (arch->demanded != nullptr) world.demanded = arch->demanded(facts_->machine);
   }
   const auto text = facts_->machine.memory.named("Kernel code");
   if (!text.empty()) world.kernel = text.front();

@@ -12,21 +12,6 @@ namespace {
 
 constexpr std::uint64_t all = ~std::uint64_t{0};
 constexpr std::uint64_t max_32 = 0xffffffff;
-/// MAXMEM - 1 with 46 bits of physical address. Source: arch/x86/include/asm/kexec.h, asm/sparsemem.h.
-constexpr std::uint64_t x86_64_limit = (std::uint64_t{1} << 46) - 1;
-
-constexpr Constants rows[] = {
-    {"x86_64", std::uint64_t{62} << 16, 64, x86_64_limit, 8192},
-    {"arm64", std::uint64_t{183} << 16, 64, all, 4096},
-};
-/// For targets without a row: the rules that all architectures share, with no constant of its own to compare.
-constexpr Constants any{"", 0, 64, all, 4096};
-
-const Constants& constants_of(std::string_view target) {
-  auto found =
-      std::find_if(std::begin(rows), std::end(rows), [&](const Constants& row) { return row.target == target; });
-  return found == std::end(rows) ? any : *found;
-}
 
 std::uint64_t whole_pages(std::uint64_t size, std::uint64_t page) { return (size + page - 1) & ~(page - 1); }
 
@@ -71,11 +56,11 @@ Call make_call(const Situation& situation, const Plan& plan, const scenario::Cre
   Call call;
   call.situation = &situation;
   call.as = &as;
-  call.constants = &constants_of(situation.arch);
+  call.contract = &contract_of(situation.arch);
   call.compat = compat;
   // A 32-bit caller's arguments and segments are u32, widened. Source: kernel/kexec.c,
   // COMPAT_SYSCALL_DEFINE4(kexec_load).
-  const std::uint64_t word = compat || call.constants->bits == 32 ? max_32 : all;
+  const std::uint64_t word = compat || call.contract->bits == 32 ? max_32 : all;
   call.entry = plan.entry & word;
   // KEXEC_ARCH_MASK is an unsigned int, so ~KEXEC_ARCH_MASK drops bits 32 to 63 too.
   call.flags = plan.flags & max_32;
@@ -90,15 +75,20 @@ Call make_call(const Situation& situation, const Plan& plan, const scenario::Cre
       continue;
     }
     const Segment& segment = plan.segments[i];
-    call.segments.push_back(
-        {segment.bufsz & word, segment.mem & word, segment.memsz & word, readable_bytes(segment, situation.page_size)});
+    call.segments.push_back({segment.bufsz & word, segment.mem & word, segment.memsz & word,
+                             readable_bytes(segment, situation.page_size), &segment});
   }
   return call;
 }
 
 std::uint64_t Call::end(const CallSegment& segment) const {
   const std::uint64_t end = segment.mem + segment.memsz;
-  return constants->bits == 32 ? end & max_32 : end;
+  return contract->bits == 32 ? end & max_32 : end;
+}
+
+std::uint64_t Call::destination_limit() const {
+  if (contract->destination_limit != nullptr) return contract->destination_limit(*situation);
+  return contract->bits == 32 ? max_32 : all;
 }
 
 bool Call::since(unsigned major, unsigned minor) const { return model::since(*situation, major, minor); }

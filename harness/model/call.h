@@ -6,28 +6,21 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/model/contract.h"
 #include "harness/model/model.h"
 
 namespace kexlab::model {
 
-/// What a kernel is compiled with, by target.
-struct Constants {
-  std::string_view target;
-  std::uint64_t kexec_arch;         ///< KEXEC_ARCH, shifted. Source: arch/*/include/asm/kexec.h
-  unsigned bits;                    ///< of unsigned long
-  std::uint64_t destination_limit;  ///< KEXEC_DESTINATION_MEMORY_LIMIT; x86_64: with four-level paging
-  std::uint64_t control_bytes;      ///< KEXEC_CONTROL_PAGE_SIZE
-};
-
 struct CallSegment {
   std::uint64_t bufsz = 0, mem = 0, memsz = 0;
-  std::uint64_t readable = 0;  ///< bytes from buf on that can be read
+  std::uint64_t readable = 0;        ///< bytes from buf on that can be read
+  const Segment* planned = nullptr;  ///< as the plan has it; nullptr: beyond the plan's own, zeros
 };
 
 struct Call {
   const Situation* situation = nullptr;
   const scenario::Credentials* as = nullptr;
-  const Constants* constants = nullptr;
+  const Contract* contract = nullptr;
   bool compat = false;
   std::uint64_t entry = 0;
   std::uint64_t flags = 0;  ///< the low 32 bits: all that the kernel looks at
@@ -36,9 +29,11 @@ struct Call {
   std::vector<CallSegment> segments;  ///< nr_segments of them, 16 at most
 
   /// sizeof(struct kexec_segment) as the caller has it.
-  [[nodiscard]] std::uint64_t entry_size() const { return compat || constants->bits == 32 ? 16 : 32; }
+  [[nodiscard]] std::uint64_t entry_size() const { return compat || contract->bits == 32 ? 16 : 32; }
   /// mem + memsz in the kernel's own arithmetic.
   [[nodiscard]] std::uint64_t end(const CallSegment& segment) const;
+  /// KEXEC_DESTINATION_MEMORY_LIMIT of this kernel.
+  [[nodiscard]] std::uint64_t destination_limit() const;
   /// ON_CRASH is set and this kernel has a crash slot.
   [[nodiscard]] bool crash() const;
   [[nodiscard]] bool since(unsigned major, unsigned minor) const;

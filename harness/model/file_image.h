@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What kexec_file_load(2) reads of a kernel image, by architecture. Internal to the model.
+// What kexec_file_load(2) reads of a kernel image: the interface of the formats in arch/. Internal to the model.
 #pragma once
 
+#include <bit>
 #include <optional>
 #include <string_view>
 
 #include "harness/model/file_load.h"
+#include "kexlab/bytes.h"
 
 namespace kexlab::model {
 
@@ -19,14 +21,16 @@ struct ImageNeeds {
 
 /// An image format of an architecture, as its loader in the kernel judges it.
 struct FileFormat {
-  std::string_view target;
   int error;                ///< what the call gives for an image that is not recognised
   std::string_view option;  ///< without which the loader cannot check signatures
   bool (*recognises)(const File& kernel, const Situation& situation);
   ImageNeeds (*needs)(const File& kernel);
 };
 
-/// The format of a target, or nullptr.
-const FileFormat* file_format(std::string_view target);
+/// A little-endian number of a file's head; 0 where the head ends before it.
+template <class T>
+T little_field(ByteView head, std::size_t at) {
+  return read_int<T>(head, at, std::endian::little).value_or(0);
+}
 
 }  // namespace kexlab::model

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "harness/model/checks.h"
+#include "harness/model/contract.h"
 #include "harness/model/file_image.h"
 
 namespace kexlab::model {
@@ -318,7 +319,7 @@ State state_after(const View& v, const Row& row) {
 }  // namespace
 
 Prediction predict(const Situation& situation, const FileCall& call, const scenario::Credentials& as) {
-  View view{&situation, &call, &as, file_format(situation.arch), {}};
+  View view{&situation, &call, &as, contract_of(situation.arch).file_format, {}};
   if (view.format != nullptr) view.needs = view.format->needs(call.kernel);
   Prediction out;
   for (const Row& row : table) {

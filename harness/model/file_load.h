@@ -47,7 +47,7 @@ struct FileCall {
   File kernel, initrd;
   std::uint64_t cmdline_size = 0;  ///< cmdline_len: with the byte 0 at the end
   bool readable = true;            ///< all of cmdline_size bytes
-  bool terminated = true;  ///< the last of cmdline_size bytes is 0
+  bool terminated = true;          ///< the last of cmdline_size bytes is 0
   std::uint64_t flags = 0;
 
   // Source: include/uapi/linux/kexec.h, KEXEC_FILE_*.

@@ -13,7 +13,6 @@
 namespace kexlab::model {
 namespace {
 
-
 Decision check_configured(const Call& call) { return refuse_if(!call.config("KEXEC", true), enosys); }
 
 Decision check_capability(const Call& call) { return refuse_if(lacks_capability(*call.as), eperm); }
@@ -38,8 +37,8 @@ Decision check_count(const Call& call) { return refuse_if(call.nr_segments > kex
 
 Decision check_arch(const Call& call) {
   const std::uint64_t arch = call.flags & kexec::arch_mask;
-  if (call.compat || call.constants->kexec_arch == 0) return std::nullopt;
-  return refuse_if(arch != kexec::arch_default && arch != call.constants->kexec_arch, einval);
+  if (call.compat || call.contract->kexec_arch == 0) return std::nullopt;
+  return refuse_if(arch != kexec::arch_default && arch != call.contract->kexec_arch, einval);
 }
 
 Decision check_compat_arch(const Call& call) {
@@ -70,13 +69,9 @@ enum class Destination { good, wraps, unaligned, past_limit };
 Destination judge(const Call& call, const CallSegment& segment) {
   const std::uint64_t end = call.end(segment);
   const std::uint64_t offset_mask = call.situation->page_size - 1;
-  // With five-level paging an x86_64 kernel has 52 bits of physical address. Source: arch/x86/include/asm/sparsemem.h.
-  const std::uint64_t limit = call.situation->arch == "x86_64" && call.situation->la57
-                                  ? (std::uint64_t{1} << 52) - 1
-                                  : call.constants->destination_limit;
   if (segment.mem > end) return Destination::wraps;
   if (((segment.mem | end) & offset_mask) != 0) return Destination::unaligned;
-  return end >= limit ? Destination::past_limit : Destination::good;
+  return end >= call.destination_limit() ? Destination::past_limit : Destination::good;
 }
 
 Destination first_bad(const Call& call) {
@@ -151,7 +146,7 @@ std::optional<std::uint64_t> find_hole(const Call& call, std::uint64_t from, std
 Decision check_control_pages(const Call& call) {
   if (!call.crash()) return std::nullopt;
   // get_order() rounds up to whole pages, a power of two of them.
-  const std::uint64_t size = std::max(call.constants->control_bytes, call.situation->page_size);
+  const std::uint64_t size = std::max(call.contract->control_bytes, call.situation->page_size);
   const auto control = find_hole(call, call.crash_first(), size);
   // One more page holds the copy of vmcoreinfo; x86_64's page tables take some between the two.
   const bool room = control && find_hole(call, *control, call.situation->page_size);
@@ -259,6 +254,30 @@ constexpr Row table[] = {
     {{"accepted", "a call that breaks no rule loads the image", "kernel/kexec.c: do_kexec_load", ""}, accept, true},
 };
 
+/// The architecture's own rules come before this row: the kernel asks it before it reads the first buffer.
+constexpr const Row& after_prepare = table[std::size(table) - 2];
+static_assert(after_prepare.check == check_buffers);
+
+struct Verdict {
+  Answer answer;
+  const Rule* rule;
+};
+
+std::optional<Verdict> prepare(const Call& call) {
+  for (const PrepareRule& own : call.contract->prepare) {
+    if (const Decision decision = own.check(call)) return Verdict{*decision, &own.rule};
+  }
+  return std::nullopt;
+}
+
+std::optional<Verdict> apply(const Call& call, const Row& row) {
+  if (&row == &after_prepare) {
+    if (auto refused = prepare(call)) return refused;
+  }
+  const Decision decision = row.check(call);
+  return decision ? std::optional(Verdict{*decision, &row.rule}) : std::nullopt;
+}
+
 /// Every call that passes the limit takes one from it, whatever becomes of it.
 void spend(State& state, const Call& call, const Row& row) {
   const bool spent = row.check != check_configured && row.check != check_capability &&
@@ -285,28 +304,36 @@ Prediction predict(const Situation& situation, const Plan& plan, const scenario:
   const Call call = make_call(situation, plan, as, compat);
   Prediction out;
   for (const Row& row : table) {
-    const Decision decision = row.check(call);
-    if (!decision) continue;
-    out.value = decision->value;
-    out.error = decision->error;
-    out.rule = &row.rule;
+    const auto verdict = apply(call, row);
+    if (!verdict) continue;
+    out.value = verdict->answer.value;
+    out.error = verdict->answer.error;
+    out.rule = verdict->rule;
     settle(out, call, row);
     break;
   }
   return out;
 }
 
-std::vector<const Rule*> rules() {
+std::vector<const Rule*> rules(std::string_view target) {
   std::vector<const Rule*> out;
-  for (const Row& row : table) out.push_back(&row.rule);
+  for (const Row& row : table) {
+    if (&row == &after_prepare) {
+      for (const PrepareRule& own : contract_of(target).prepare) out.push_back(&own.rule);
+    }
+    out.push_back(&row.rule);
+  }
   return out;
 }
 
 const Rule* find_rule(std::string_view name) {
-  for (const auto& all : {rules(), file_rules()}) {
-    const auto found = std::find_if(all.begin(), all.end(), [&](const Rule* rule) { return rule->name == name; });
-    if (found != all.end()) return *found;
+  auto all = file_rules();
+  for (const Row& row : table) all.push_back(&row.rule);
+  for (const Contract* contract : all_contracts()) {
+    for (const PrepareRule& own : contract->prepare) all.push_back(&own.rule);
   }
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Rule* rule) { return rule->name == name; });
+  if (found != all.end()) return *found;
   return nullptr;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The contract as a pure function: (kernel, state, call) → outcome, with the rule that decides.
 //
-// kexec_load(2) on x86_64 and arm64, kernels 6.1 to 7.x. Not known here, since nothing outside the kernel shows it:
+// kexec_load(2), kernels 6.1 to 7.x. Not known here, since nothing outside the kernel shows it:
 // - ENOMEM from the page allocator (a load below half of RAM that still finds no pages; x86_64's page tables inside a
 //   crash reservation that is filled up to a few pages),
 // - EACCES and EPERM of security modules (IMA appraisal, LoadPin, SELinux, IPE),
@@ -61,8 +61,8 @@ struct Prediction {
 /// An unload is a plan with no segments. Where plan.nr_segments exceeds the segments, the further ones count as zeros.
 /// Never fails; for an architecture without rules of its own, the rules that all architectures share decide.
 Prediction predict(const Situation& situation, const Plan& plan, const scenario::Credentials& as, bool compat);
-/// All rules of kexec_load(2) in the order in which the kernel applies them.
-std::vector<const Rule*> rules();
+/// All rules of kexec_load(2) on a target, in the order in which the kernel applies them.
+std::vector<const Rule*> rules(std::string_view target);
 /// The named rule, of kexec_load(2) or of kexec_file_load(2), or nullptr.
 const Rule* find_rule(std::string_view name);
 

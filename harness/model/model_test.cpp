@@ -418,18 +418,6 @@ TEST(Contract, CompatCutsNumbersToTheCallersWord) {
   EXPECT_EQ(predict(s.situation, s.plan, s.as, true).rule->name, "overlap");
 }
 
-TEST(Rules, AreWholeAndNamedOnce) {
-  std::set<std::string_view> names;
-  for (const Rule* rule : rules()) {
-    EXPECT_TRUE(names.insert(rule->name).second) << rule->name;
-    EXPECT_FALSE(rule->text.empty()) << rule->name;
-    EXPECT_THAT(std::string(rule->source), testing::StartsWith("kernel/")) << rule->name;
-    EXPECT_EQ(find_rule(rule->name), rule);
-  }
-  EXPECT_EQ(find_rule("no such rule"), nullptr);
-  EXPECT_EQ(rules().back()->name, "accepted");
-}
-
 TEST(Meminfo, GivesThePagesThatTheKernelCounts) {
   EXPECT_EQ(ram_pages_from_meminfo("MemTotal:         481228 kB\nMemFree: 1 kB\n", 4096), 481228u / 4);
   EXPECT_EQ(ram_pages_from_meminfo("X: 1 kB\nMemTotal: 64 kB\n", 65536), 1u);

@@ -7,6 +7,7 @@
 
 #include "harness/random/random.h"
 #include "harness/random/source.h"
+#include "kexlab/arch.h"
 
 namespace kexlab::random {
 namespace {
@@ -272,6 +273,7 @@ Attempt make_call(const World& world, Source& source) {
   for (auto n = make.any_of({0, 0, 0, 1, 1, 1, 1, 2, 2, 3}); n > 0; --n)
     mistakes[source.below(std::size(mistakes))](make);
   keep_to_what_is_known(make);
+  if (!world.demanded.empty() && !source.one_in(8)) meet_demand(call.plan, world.demanded);
   return call;
 }
 

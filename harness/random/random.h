@@ -34,6 +34,7 @@ struct World {
   std::optional<Range> kernel;   ///< the running kernel's text
   bool compat = false;           ///< 32-bit calls can be made too
   bool empty_crash = true;       ///< crash images may have segments of no length
+  Bytes demanded;                ///< what one buffer of every load must begin with (Arch::demanded)
 };
 
 /// Calls in one episode, the two that empty the slots included.

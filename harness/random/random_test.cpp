@@ -72,7 +72,7 @@ TEST(Episodes, ReachEveryRuleThatACallAloneCanBreak) {
   const std::vector<std::string_view> elsewhere{"configured", "load_disabled", "load_limit",   "lockdown",
                                                 "lock",       "empty_at_zero", "control_pages"};
   const auto count = deciding_rules(world());
-  for (const model::Rule* rule : model::rules()) {
+  for (const model::Rule* rule : model::rules(world().situation.arch)) {
     if (std::find(elsewhere.begin(), elsewhere.end(), rule->name) != elsewhere.end()) continue;
     EXPECT_GE(count.contains(rule->name) ? count.at(rule->name) : 0, 3) << rule->name;
   }

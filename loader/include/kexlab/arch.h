@@ -48,6 +48,9 @@ struct Arch {
   Result<Plan> (*plan_kernel)(const LoadRequest& request);
   /// Addresses that a payload of ours may be placed at: RAM that no boot protocol or firmware claims.
   RangeSet (*usable)(const Machine& machine, bool crash);
+  /// What one buffer of every load must begin with, or the kernel's machine_kexec_prepare refuses it (riscv: a device
+  /// tree). plan_kernel's plans have it; plans written by hand get it by meet_demand. nullptr: nothing is asked for.
+  Bytes (*demanded)(const Machine& machine) = nullptr;
 };
 
 /// All architectures that have a boot-protocol file, sorted by name.
@@ -56,6 +59,10 @@ std::span<const Arch* const> all_archs();
 const Arch* find_arch(std::string_view name);
 /// The one whose EM_* and byte order and class match, or nullptr.
 const Arch* find_arch_by_elf(std::uint16_t elf_machine, unsigned bits, std::endian order);
+
+/// Lets the first buffer that is a valid pointer to enough bytes begin with what is demanded, its other contents
+/// behind that. False where the plan has no such buffer: then it is as it was. Nothing demanded: true.
+bool meet_demand(Plan& plan, const Bytes& demanded);
 
 /// Plans a load for the machine's architecture; check_plan has passed on every plan it returns.
 Result<Plan> plan_kernel(const LoadRequest& request);

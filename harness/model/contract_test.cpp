@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules as a list, and what each architecture adds to it.
+#include "harness/model/contract.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "kexlab/arch.h"
+
+namespace kexlab::model {
+namespace {
+
+void expect_whole(const Rule& rule, const std::string& source) {
+  EXPECT_FALSE(rule.text.empty()) << rule.name;
+  EXPECT_THAT(std::string(rule.source), testing::StartsWith(source)) << rule.name;
+  EXPECT_EQ(find_rule(rule.name), &rule);
+}
+
+TEST(Rules, AreWholeAndNamedOnce) {
+  std::set<std::string_view> names;
+  for (const Rule* rule : rules("")) {
+    EXPECT_TRUE(names.insert(rule->name).second) << rule->name;
+    expect_whole(*rule, "kernel/");
+  }
+  EXPECT_EQ(find_rule("no such rule"), nullptr);
+}
+
+TEST(Contracts, AreNamedOnceAndAgreeWithTheLoader) {
+  std::set<std::string_view> names;
+  for (const Contract* contract : all_contracts()) {
+    EXPECT_TRUE(names.insert(contract->target).second) << contract->target;
+    EXPECT_EQ(&contract_of(contract->target), contract);
+    const Arch* arch = find_arch(contract->target);
+    ASSERT_NE(arch, nullptr) << contract->target;
+    EXPECT_EQ(arch->kexec_arch, contract->kexec_arch) << contract->target;
+    EXPECT_EQ(arch->bits, contract->bits) << contract->target;
+    for (const PrepareRule& own : contract->prepare) expect_whole(own.rule, "arch/");
+  }
+  for (const Arch* arch : all_archs()) EXPECT_TRUE(names.contains(arch->name)) << arch->name;
+}
+
+// machine_kexec_prepare is called when the memory of the image is there, and before its buffers are read.
+TEST(Contracts, OwnRulesDecideBetweenControlPagesAndBuffers) {
+  for (const Contract* contract : all_contracts()) {
+    const auto all = rules(contract->target);
+    const auto own = contract->prepare.size();
+    ASSERT_GE(all.size(), own + 3);
+    EXPECT_EQ(all.back()->name, "accepted");
+    EXPECT_EQ(all[all.size() - 2]->name, "buffer");
+    EXPECT_EQ(all[all.size() - 3 - own]->name, "control_pages");
+  }
+}
+
+}  // namespace
+}  // namespace kexlab::model

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plans of patterns, made acceptable to kernels that look into the buffers.
+#include <algorithm>
+
+#include "kexlab/arch.h"
+
+namespace kexlab {
+namespace {
+
+bool can_begin_with(const Segment& segment, std::uint64_t size) {
+  return segment.buf == Pointer::valid && segment.bufsz >= size && segment.pieces.size() == 1 &&
+         segment.pieces.front().kind == Piece::Kind::pattern && segment.pieces.front().size >= size;
+}
+
+}  // namespace
+
+bool meet_demand(Plan& plan, const Bytes& demanded) {
+  if (demanded.empty()) return true;
+  const auto found = std::find_if(plan.segments.begin(), plan.segments.end(),
+                                  [&](const Segment& segment) { return can_begin_with(segment, demanded.size()); });
+  if (found == plan.segments.end()) return false;
+  Piece& rest = found->pieces.front();
+  rest.size -= demanded.size();
+  found->pieces.insert(found->pieces.begin(), Piece::of(demanded));
+  return true;
+}
+
+}  // namespace kexlab

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which buffer begins with what a kernel demands.
+#include <gtest/gtest.h>
+
+#include "kexlab/arch.h"
+
+namespace kexlab {
+namespace {
+
+const Bytes demanded(8, std::byte{0xab});
+
+Segment of_pattern(std::uint64_t size) {
+  return {.name = "s", .pieces = {Piece::of_pattern(1, size)}, .bufsz = size, .mem = 0x1000, .memsz = 0x1000};
+}
+
+TEST(Demand, IsMetByTheFirstBufferThatIsLargeEnough) {
+  Plan plan{.segments = {of_pattern(7), of_pattern(8), of_pattern(9)}};
+  ASSERT_TRUE(meet_demand(plan, demanded));
+  EXPECT_EQ(plan.segments[0], of_pattern(7));
+  EXPECT_EQ(segment_bytes(plan.segments[1], nullptr, nullptr).value_or(Bytes{}), demanded);
+  EXPECT_EQ(plan.segments[1].bufsz, 8u);
+  EXPECT_EQ(plan.segments[2], of_pattern(9));
+}
+
+TEST(Demand, LeavesTheOtherContentsAndTheSizeOfTheBuffer) {
+  Plan plan{.segments = {of_pattern(100)}};
+  ASSERT_TRUE(meet_demand(plan, demanded));
+  EXPECT_EQ(pieces_length(plan.segments[0]).value_or(0), 100u);
+}
+
+TEST(Demand, IsNotMetByBuffersThatAreMistakes) {
+  Plan plan{.segments = {of_pattern(100)}};
+  plan.segments[0].buf = Pointer::unmapped;
+  const Plan before = plan;
+  EXPECT_FALSE(meet_demand(plan, demanded));
+  EXPECT_EQ(plan, before);
+  EXPECT_TRUE(meet_demand(plan, {})) << "nothing is demanded";
+  EXPECT_EQ(plan, before);
+}
+
+}  // namespace
+}  // namespace kexlab

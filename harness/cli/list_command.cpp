@@ -2,9 +2,12 @@
 // kexlab list: what there is to run.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <memory>
 
 #include "harness/cli/command.h"
+#include "harness/report/overview.h"
 #include "harness/targets/target.h"
 
 namespace kexlab::cli {
@@ -14,6 +17,8 @@ struct ListFlags {
   std::vector<std::string> wanted;
   bool targets = false;
   bool schema = false, vocabulary = false;
+  std::vector<std::filesystem::path> results;
+  std::string format = "text";
 };
 
 std::string join(const std::vector<std::string>& words) {
@@ -22,15 +27,29 @@ std::string join(const std::vector<std::string>& words) {
   return text;
 }
 
-void list_targets() {
-  fmt::print("{:<12} {:<24} {:<12} {:<16} {:>8}  {}\n", "target", "machine", "cpu", "console", "page", "cannot");
-  for (const auto& target : all_targets()) {
-    std::string limits;
-    for (const auto& limit : target.limitations)
-      limits += (limits.empty() ? "" : "; ") + limit.feature + ": " + limit.cause;
-    fmt::print("{:<12} {:<24} {:<12} {:<16} {:>8}  {}\n", target.name, target.machine, target.cpu, target.console,
-               target.page_size, limits.empty() ? "-" : limits);
+/// Every run in the usual folder, oldest first: their names begin with the date.
+std::vector<std::filesystem::path> usual_results() {
+  std::vector<std::filesystem::path> out;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator("kexlab-results", none)) {
+    if (std::filesystem::exists(entry.path() / "results.jsonl", none)) out.push_back(entry.path());
   }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+int list_targets(const ListFlags& flags) {
+  if (auto status = targets_status(); !status) return tell(status.error());
+  std::vector<std::vector<report::Overview>> all;
+  for (const auto& path : flags.results.empty() ? usual_results() : flags.results) {
+    auto one = report::read_overview(path);
+    if (!one) return tell(one.error());
+    all.push_back(std::move(*one));
+  }
+  const auto merged = report::merge_overviews(all);
+  if (flags.format == "json") return fmt::print("{}", report::overview_json(merged)), static_cast<int>(all_good);
+  const auto form = flags.format == "markdown" ? report::TableForm::markdown : report::TableForm::text;
+  return fmt::print("{}", report::overview_table(all_targets(), merged, form)), static_cast<int>(all_good);
 }
 
 int list_cases(const std::vector<std::string>& wanted) {
@@ -48,12 +67,20 @@ int list_cases(const std::vector<std::string>& wanted) {
 Action add_list(CLI::App& app) {
   auto flags = std::make_shared<ListFlags>();
   app.add_option("cases", flags->wanted, "Names, globs, tag:NAME, files or folders; default: all");
-  app.add_flag("--targets", flags->targets, "List the targets instead");
+  auto* targets = app.add_flag("--targets", flags->targets, "List the targets instead, and what works on each");
+  app.add_option("--results", flags->results,
+                 "With --targets: folders of runs, or a file that --format json wrote; later ones win. Default: "
+                 "all of kexlab-results")
+      ->check(CLI::ExistingPath)
+      ->needs(targets);
+  app.add_option("--format", flags->format, "With --targets: text, markdown or json")
+      ->check(CLI::IsMember({"text", "markdown", "json"}))
+      ->needs(targets);
   app.add_flag("--schema", flags->schema, "Print the JSON Schema of scenario files");
   app.add_flag("--vocabulary", flags->vocabulary, "Print the tables of scenarios/README.md");
   return [flags] {
     if (flags->vocabulary) return fmt::print("{}", scenario::vocabulary_tables()), static_cast<int>(all_good);
-    if (flags->targets) return list_targets(), static_cast<int>(all_good);
+    if (flags->targets) return list_targets(*flags);
     if (flags->schema) return fmt::print("{}", scenario::json_schema()), static_cast<int>(all_good);
     return list_cases(flags->wanted);
   };

@@ -156,6 +156,7 @@ void ReadyGuest::discard() {
 }
 
 Status ReadyGuest::make_ready() {
+  restored_s_.reset();
   if (guest_ && clean_ && options_.snapshots) return {};
   if (guest_ && saved_ && options_.snapshots) {
     auto restored = restore();
@@ -259,16 +260,18 @@ Status ReadyGuest::start_from_file(vm::GuestSpec spec, const fs::path& file) {
   if (auto status = ping(); !status) return status;
   if (auto status = guest_->save("ready"); !status) return status;
   saved_ = clean_ = true;
-  bus_.publish(GuestReady{shape_.bench->target->name, shape_.bench->self.name, shape_.str(),
-                          std::chrono::duration<double>(vm::Clock::now() - begun).count(), true});
+  restored_s_ = std::chrono::duration<double>(vm::Clock::now() - begun).count();
+  bus_.publish(GuestReady{shape_.bench->target->name, shape_.bench->self.name, shape_.str(), *restored_s_, true});
   return {};
 }
 
 Status ReadyGuest::restore() {
+  const auto begun = vm::Clock::now();
   if (auto status = guest_->restore("ready"); !status) return status;
   session_->reset();
   if (auto status = ping(); !status) return status;
   clean_ = true;
+  restored_s_ = std::chrono::duration<double>(vm::Clock::now() - begun).count();
   return {};
 }
 

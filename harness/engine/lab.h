@@ -69,6 +69,8 @@ class ReadyGuest {
   [[nodiscard]] const Stage& stage() const { return stage_; }
   Session& session() { return *session_; }
   [[nodiscard]] std::uint64_t peak_memory_kib() const { return guest_ ? guest_->peak_memory_kib() : 0; }
+  /// How long it took to put the guest back from its snapshot, in seconds; nothing where it was booted or still clean.
+  [[nodiscard]] std::optional<double> restored_s() const { return restored_s_; }
   /// What the guest's console said while it failed to become ready.
   [[nodiscard]] std::string console() const { return session_ ? session_->console().str() : std::string(); }
 
@@ -93,6 +95,7 @@ class ReadyGuest {
   Stage stage_;
   bool clean_ = false;
   bool saved_ = false;
+  std::optional<double> restored_s_;
 };
 
 }  // namespace kexlab::engine

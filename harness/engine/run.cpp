@@ -225,6 +225,7 @@ void Runner::run_one(Queue& queue, const Job& job, std::unique_ptr<ReadyGuest>& 
     return guest->make_ready();
   });
   CaseResult result = runner.run();
+  if (const auto restored = guest->restored_s()) result.figures["restore_s"] = *restored;
   queue.saw_memory(&guest, guest->peak_memory_kib());
   const bool lost = guest->session().ended() && guest->session().ended()->gone;
   if (runner.dirty() || result.outcome != Outcome::passed) guest->spoil();

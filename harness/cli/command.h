@@ -45,7 +45,8 @@ void watch_signals();
 
 /// Which targets and kernels a run is about.
 struct Choice {
-  std::vector<std::string> targets;  ///< names; empty: all that have a default kernel, or the image's own
+  std::vector<std::string> targets;  ///< names, or "all"; empty: those whose default kernel is a package's, or
+                                     ///< the image's own
   std::vector<std::string> kernels;  ///< catalogue names, files, "all" (see add_choice); empty: the catalogue's default
   std::string next;                  ///< likewise; empty: the catalogue's, or the kernel itself where a file was given
 };

@@ -64,7 +64,7 @@ Result<images::Kernel> get(const Target& target, const std::string& name, engine
   });
 }
 
-constexpr std::string_view all_kernels = "all";
+constexpr std::string_view all_kernels = "all", all_targets_word = "all";
 
 /// A kernel on a target, as it was asked for.
 struct Pair {
@@ -104,17 +104,26 @@ Result<std::vector<Pair>> pairs_of(const std::string& kernel, const std::vector<
   return pairs;
 }
 
+/// Its default kernel is a package's; others have to be built first, which nobody is made to wait for unasked.
+bool has_stock_kernel(const Target& target) {
+  return find_row(target.name, [](const auto& row) { return row.is_default && !row.package.empty(); }) != nullptr;
+}
+
 /// What a run is about: every kernel on the named targets, else on the image's own, or on all that have it.
 Result<std::vector<Pair>> choose_pairs(const Choice& choice) {
   std::vector<const Target*> targets;
+  const bool every = std::find(choice.targets.begin(), choice.targets.end(), all_targets_word) != choice.targets.end();
   for (const auto& name : choice.targets) {
+    if (every) break;
     auto target = named_target(name);
     if (!target) return tl::unexpected(target.error());
     targets.push_back(*target);
   }
   const bool named = !targets.empty();
   if (!named) {
-    for (const auto& target : all_targets()) targets.push_back(&target);
+    for (const auto& target : all_targets()) {
+      if (every || !choice.kernels.empty() || has_stock_kernel(target)) targets.push_back(&target);
+    }
   }
   std::vector<Pair> pairs;
   for (const auto& kernel : choice.kernels.empty() ? std::vector<std::string>{""} : choice.kernels) {
@@ -215,7 +224,10 @@ void watch_signals() {
 }
 
 void add_choice(CLI::App& app, Choice& choice) {
-  app.add_option("--target", choice.targets, "Target(s); default: every target that has a kernel")->delimiter(',');
+  app.add_option(
+         "--target", choice.targets,
+         "Target(s), or `all`; default: every target whose default kernel is a package's, so that none has to be built")
+      ->delimiter(',');
   app.add_option("--kernel", choice.kernels,
                  "Kernel(s) under test: images (bzImage, Image, vmlinux), catalogue names, or `all`: every kernel of "
                  "the catalogue that comes from a package")

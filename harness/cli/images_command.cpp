@@ -28,6 +28,13 @@ bool wanted(const ImagesFlags& flags, const images::CatalogueRow& row) {
   return in(flags.names, row.name) && in(flags.targets, row.target);
 }
 
+/// Without names, what runs of these targets need; without targets too, only what needs no build: that takes too long
+/// to happen by accident.
+bool needed(const ImagesFlags& flags, const images::CatalogueRow& row) {
+  if (!flags.names.empty()) return true;
+  return (row.is_default || row.is_next) && (!flags.targets.empty() || !row.package.empty());
+}
+
 void print_rows(const ImagesFlags& flags) {
   fmt::print("{:<12} {:<14} {:<10} {}\n", "target", "kernel", "used as", "from");
   for (const auto& row : images::catalogue()) {
@@ -57,8 +64,7 @@ int fetch(const ImagesFlags& flags) {
   const std::vector<std::filesystem::path> patches(flags.patches.begin(), flags.patches.end());
   bool any = false;
   for (const auto& row : images::catalogue()) {
-    // Without names, what runs need by default; a build of every row takes too long to happen by accident.
-    if (!wanted(flags, row) || (flags.names.empty() && !row.is_default && !row.is_next)) continue;
+    if (!wanted(flags, row) || !needed(flags, row)) continue;
     any = true;
     auto target = require_target(row.target);
     if (!target) return tell(target.error());
@@ -86,7 +92,8 @@ Action add_images(CLI::App& app) {
   app.add_option("kernels", flags->names, "Names of the catalogue; default: all");
   app.add_option("--target", flags->targets, "Target(s)")->delimiter(',');
   app.add_flag("--get", flags->fetch,
-               "Fetch or build them into the cache (default and next kernels where none is named)");
+               "Fetch or build them into the cache (where none is named, default and next kernels of the targets; "
+               "without targets too, those that need no build)");
   app.add_option("--patch", flags->patches,
                  "With --get, for kernels built from source: patches to apply, for example to break one on purpose")
       ->check(CLI::ExistingFile);

@@ -66,8 +66,7 @@ Verdict CaseRunner::hear_witness(const Loaded& loaded, StepRecord& record) {
     // What does not fit is counted by the report and is one of its problems.
     static_cast<void>(report.take(*bytes));
   }
-  const auto counter = report.registers().find(stage_.target->counter_register);
-  if (counter != report.registers().end()) note_switch("witness", counter->second);
+  if (const auto counter = report.counter(stage_.target->counter_register)) note_switch("witness", counter);
   auto problems = report.problems();
   const auto registers = witness::check_registers(stage_.target->name, report.registers(), loaded.witness->round != 0);
   problems.insert(problems.end(), registers.begin(), registers.end());

@@ -273,6 +273,13 @@ void WitnessReport::add_progress_problems(std::vector<std::string>& out) const {
   }
 }
 
+std::optional<std::uint64_t> WitnessReport::counter(std::string_view name) const {
+  const auto low = registers_.find(name);
+  if (low == registers_.end()) return std::nullopt;
+  const auto high = registers_.find(std::string(name) + "_high");
+  return high == registers_.end() ? low->second : high->second << 32 | low->second;
+}
+
 std::vector<std::string> WitnessReport::problems() const {
   std::vector<std::string> out;
   if (progress_ != Progress::silent && !target_.empty() && base_ != expected_.base) {

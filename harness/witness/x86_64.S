@@ -10,6 +10,7 @@
  * comes: so our GDT has its selectors' numbers. It takes the word on top of the stack as the entry of the next switch; up
  * to 6.13 that is the word behind the stack unless we push one, so we do.
  *
+ * witness-also: q35.c
  * witness-flags: -mgeneral-regs-only -mno-red-zone -fcf-protection=none -mcmodel=small
  */
 

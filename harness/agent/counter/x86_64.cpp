@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// x86_64: the time stamp counter, behind an lfence so that it is not read before earlier loads are done.
-// Source: Intel SDM volume 2, RDTSC.
+// x86_64: the time stamp counter.
 #include "harness/agent/counter/counter.h"
+#include "harness/agent/counter/tsc.h"
 
 namespace kexlab::agent {
 
-std::optional<std::uint64_t> cpu_counter() {
-  std::uint32_t low = 0;
-  std::uint32_t high = 0;
-  asm volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
-  return std::uint64_t{high} << 32 | low;
-}
+std::optional<std::uint64_t> cpu_counter() { return read_tsc(); }
 
 }  // namespace kexlab::agent

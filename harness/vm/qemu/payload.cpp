@@ -9,7 +9,7 @@ namespace kexlab::vm {
 namespace {
 
 // A Multiboot 1 image (header with addresses, flag 16), loaded and entered at 1 MiB in 32-bit protected mode.
-constexpr std::array<std::uint8_t, 42> x86_64 = {
+constexpr std::array<std::uint8_t, 42> x86 = {
     0x02, 0xb0, 0xad, 0x1b, 0x00, 0x00, 0x01, 0x00, 0xfe, 0x4f, 0x51, 0xe4,  // magic, flags, checksum
     0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x10, 0x00,                          // header at, load at
     0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,                          // load to the file's end, no bss
@@ -31,7 +31,7 @@ constexpr std::array<std::uint32_t, 5> arm64 = {
 }  // namespace
 
 std::string probe_payload(std::string_view target) {
-  if (target == "x86_64") return {x86_64.begin(), x86_64.end()};
+  if (target == "x86_64" || target == "i386") return {x86.begin(), x86.end()};
   std::string out;
   if (target != "arm64") return out;
   for (const std::uint32_t word : arm64) {

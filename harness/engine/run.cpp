@@ -13,6 +13,8 @@
 #include <mutex>
 #include <thread>
 
+#include "kexlab/arch.h"
+
 namespace kexlab::engine {
 namespace {
 
@@ -94,6 +96,12 @@ std::vector<Job> make_jobs(const std::vector<scenario::Case>& cases, const std::
   return jobs;
 }
 
+/// Of a call's numbers.
+unsigned word_bits(const Target& target) {
+  const Arch* arch = find_arch(target.name);
+  return arch == nullptr ? 64 : arch->bits;
+}
+
 std::string why_skip(const scenario::Case& what, const Bench& bench) {
   const images::Kernel& kernel = bench.self;
   if (kernel.config_known) {
@@ -108,6 +116,8 @@ std::string why_skip(const scenario::Case& what, const Bench& bench) {
     if (const Limitation* limit = bench.target->limit(feature))
       return fmt::format("{}: {} ({})", feature, limit->cause, limit->source);
     if (auto why = why_no_abi(feature, bench); !why.empty()) return why;
+    if (feature == "64_bits" && word_bits(*bench.target) < 64)
+      return "a program of " + bench.target->name + " cannot say numbers of more than 32 bits";
     if (feature == "witness" && bench.witness.empty()) return "there is no witness for " + bench.target->name;
   }
   const auto version = numbers_of(kernel.release);

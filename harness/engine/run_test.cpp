@@ -369,6 +369,17 @@ INSTANTIATE_TEST_SUITE_P(
     reasons, Skips,
     testing::Values(
         Skip{"nothing_speaks_against_it", [](scenario::Case&, Bench&) {}, ""},
+        Skip{"a_program_of_64_bits_can_say_it",
+             [](scenario::Case& what, Bench&) { what.features.emplace_back("64_bits"); }, ""},
+        Skip{"a_program_of_32_bits_cannot",
+             [](scenario::Case& what, Bench& b) {
+               static Target narrow;
+               narrow = *b.target;
+               narrow.name = "i386";
+               b.target = &narrow;
+               what.features.emplace_back("64_bits");
+             },
+             "cannot say numbers of more than 32 bits"},
         Skip{"no_kexec", [](scenario::Case&, Bench& b) { b.self.config.erase("CONFIG_KEXEC"); },
              "self-kernel is built without CONFIG_KEXEC"},
         Skip{"kexec_is_n", [](scenario::Case&, Bench& b) { b.self.config["CONFIG_KEXEC"] = "n"; },

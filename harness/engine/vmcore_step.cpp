@@ -7,6 +7,7 @@
 
 #include "harness/engine/case_runner.h"
 #include "harness/engine/errno_text.h"
+#include "kexlab/arch.h"
 #include "kexlab/crash.h"
 
 namespace kexlab::engine {
@@ -43,31 +44,43 @@ std::endian order_of(ByteView head) {
   return std::to_integer<int>(head[EI_DATA]) == ELFDATA2MSB ? std::endian::big : std::endian::little;
 }
 
-/// Program headers of an ELF64 dump of either byte order. Errors: corrupt.
-Result<Dump> parse_dump(ByteView head) {
+template <class Word, class Ehdr, class Phdr>
+Result<Dump> parse_headers(ByteView head, std::endian order) {
   const char* asked = "parse /proc/vmcore";
-  if (head.size() < sizeof(Elf64_Ehdr) || std::memcmp(head.data(), ELFMAG, SELFMAG) != 0)
-    return fail(Errc::corrupt, asked, "it does not start with an ELF header");
-  if (std::to_integer<int>(head[EI_CLASS]) != ELFCLASS64) return fail(Errc::unsupported, asked, "it is no ELF64 file");
-  const auto order = order_of(head);
-  if (*read_int<std::uint16_t>(head, offsetof(Elf64_Ehdr, e_type), order) != ET_CORE)
+  if (head.size() < sizeof(Ehdr)) return fail(Errc::truncated, asked, "it ends in its ELF header");
+  if (*read_int<std::uint16_t>(head, offsetof(Ehdr, e_type), order) != ET_CORE)
     return fail(Errc::corrupt, asked, "e_type is not ET_CORE");
-  const auto phoff = *read_int<std::uint64_t>(head, offsetof(Elf64_Ehdr, e_phoff), order);
-  const auto phnum = *read_int<std::uint16_t>(head, offsetof(Elf64_Ehdr, e_phnum), order);
+  const auto phoff = *read_int<Word>(head, offsetof(Ehdr, e_phoff), order);
+  const auto phnum = *read_int<std::uint16_t>(head, offsetof(Ehdr, e_phnum), order);
   Dump dump;
   for (unsigned i = 0; i < phnum; ++i) {
-    const auto header = slice(head, phoff + i * sizeof(Elf64_Phdr), sizeof(Elf64_Phdr));
+    const auto header = slice(head, phoff + std::uint64_t{i} * sizeof(Phdr), sizeof(Phdr));
     if (!header)
       return fail(Errc::truncated, asked,
                   fmt::format("program header {} of {} lies behind the first {} bytes", i, phnum, head.size()));
-    const auto physical = Range::sized(*read_int<std::uint64_t>(*header, offsetof(Elf64_Phdr, p_paddr), order),
-                                       *read_int<std::uint64_t>(*header, offsetof(Elf64_Phdr, p_memsz), order));
+    const auto physical = Range::sized(*read_int<Word>(*header, offsetof(Phdr, p_paddr), order),
+                                       *read_int<Word>(*header, offsetof(Phdr, p_memsz), order));
     if (!physical)
       return fail(Errc::corrupt, asked, fmt::format("program header {} passes the end of the address space", i));
-    dump.parts.push_back({*read_int<std::uint32_t>(*header, offsetof(Elf64_Phdr, p_type), order),
-                          *read_int<std::uint64_t>(*header, offsetof(Elf64_Phdr, p_offset), order), *physical});
+    dump.parts.push_back({*read_int<std::uint32_t>(*header, offsetof(Phdr, p_type), order),
+                          *read_int<Word>(*header, offsetof(Phdr, p_offset), order), *physical});
   }
   return dump;
+}
+
+/// Program headers of a dump of either class and byte order. Errors: corrupt, truncated, unsupported.
+Result<Dump> parse_dump(ByteView head) {
+  const char* asked = "parse /proc/vmcore";
+  if (head.size() < EI_NIDENT || std::memcmp(head.data(), ELFMAG, SELFMAG) != 0)
+    return fail(Errc::corrupt, asked, "it does not start with an ELF header");
+  switch (std::to_integer<int>(head[EI_CLASS])) {
+    case ELFCLASS32:
+      return parse_headers<std::uint32_t, Elf32_Ehdr, Elf32_Phdr>(head, order_of(head));
+    case ELFCLASS64:
+      return parse_headers<std::uint64_t, Elf64_Ehdr, Elf64_Phdr>(head, order_of(head));
+    default:
+      return fail(Errc::unsupported, asked, "it is an ELF file of no known class");
+  }
 }
 
 struct Note {
@@ -94,25 +107,35 @@ std::vector<Note> parse_notes(ByteView bytes, std::endian order) {
   return notes;
 }
 
-// struct elf_prstatus of 64-bit kernels: include/linux/elfcore.h.
-constexpr std::uint64_t at_pid = 32, at_registers = 112;
+/// What depends on the word of the kernel that crashed, whatever class its dump is of.
+struct Word {
+  std::uint64_t pid, registers;  ///< offsets in struct elf_prstatus: include/linux/elfcore.h
+  std::string_view list_head;    ///< two pointers, as vmcoreinfo tells their size
+};
 
-bool holds_registers(const Note& note) {
-  return note.contents.size() > at_registers &&
-         note.contents.find_first_not_of('\0', at_registers) != std::string::npos;
+const Word& word_of(const Machine& machine) {
+  static constexpr Word narrow{24, 72, "SIZE(list_head)=8"}, wide{32, 112, "SIZE(list_head)=16"};
+  const Arch* arch = find_arch(machine.arch);
+  return arch != nullptr && arch->bits == 32 ? narrow : wide;
 }
-bool has_task(const Note& note) { return note.contents.find_first_not_of('\0', at_pid) < at_pid + 4; }
+
+bool holds_registers(const Note& note, const Word& word) {
+  return note.contents.size() > word.registers &&
+         note.contents.find_first_not_of('\0', word.registers) != std::string::npos;
+}
+bool has_task(const Note& note, const Word& word) {
+  return note.contents.find_first_not_of('\0', word.pid) < word.pid + 4;
+}
 
 /// What is wrong with the vmcoreinfo; empty where every line is there that tools cannot do without.
 /// Source: Documentation/admin-guide/kdump/vmcoreinfo.rst.
-std::string missing_in(std::string_view vmcoreinfo, std::uint64_t page_size) {
-  const std::string page = fmt::format("PAGESIZE={}", page_size);
+std::string missing_in(std::string_view vmcoreinfo, const Machine& machine) {
+  const std::string page = fmt::format("PAGESIZE={}", machine.page_size);
   for (const std::string_view line :
        {std::string_view(page), std::string_view("SYMBOL(init_uts_ns)="),
         std::string_view("OFFSET(uts_namespace.name)="), std::string_view("SYMBOL(_stext)="),
-        std::string_view("SIZE(page)="), std::string_view("SIZE(list_head)=16"),
-        std::string_view("LENGTH(zone.free_area)="), std::string_view("NUMBER(PG_lru)="),
-        std::string_view("CRASHTIME=")}) {
+        std::string_view("SIZE(page)="), word_of(machine).list_head, std::string_view("LENGTH(zone.free_area)="),
+        std::string_view("NUMBER(PG_lru)="), std::string_view("CRASHTIME=")}) {
     const auto at = vmcoreinfo.find(line);
     if (at == std::string_view::npos || (at != 0 && vmcoreinfo[at - 1] != '\n'))
       return fmt::format("its vmcoreinfo has no line {}", line);
@@ -188,18 +211,19 @@ Verdict CaseRunner::check_notes(ByteView head, std::uint64_t offset, std::uint64
   auto notes = offset + size <= head.size() ? Result<Bytes>(to_bytes(head.subspan(offset, size)))
                                             : read_guest_part(session_, vmcore, offset, size, soon());
   if (!notes) return from_error(notes.error());
+  const Word& word = word_of(crashed_machine_);
   std::string vmcoreinfo;
   unsigned cpus = 0, with_task = 0;
   for (const auto& note : parse_notes(*notes, order_of(head))) {
     if (note.name == "VMCOREINFO") vmcoreinfo = note.contents;
     if (note.type != NT_PRSTATUS || note.name != "CORE") continue;
-    if (!holds_registers(note)) return bad(fmt::format("the registers in its CPU state {} are all zero", cpus));
+    if (!holds_registers(note, word)) return bad(fmt::format("the registers in its CPU state {} are all zero", cpus));
     ++cpus;
-    with_task += has_task(note) ? 1 : 0;
+    with_task += has_task(note, word) ? 1 : 0;
   }
   if (vmcoreinfo.find("OSRELEASE=" + crashed_hello_.release + "\n") == std::string::npos)
     return bad("no vmcoreinfo names the crashed kernel's release " + printable(crashed_hello_.release));
-  if (auto wrong = missing_in(vmcoreinfo, crashed_machine_.page_size); !wrong.empty()) return bad(wrong);
+  if (auto wrong = missing_in(vmcoreinfo, crashed_machine_); !wrong.empty()) return bad(wrong);
   if (cpus == 0) return bad("there is no CPU state (NT_PRSTATUS) in its notes");
   if (cpus != case_.guest.cpus)
     return bad(fmt::format("it holds the state of {} CPUs, {} ran when the kernel crashed", cpus, case_.guest.cpus));

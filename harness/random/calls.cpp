@@ -235,8 +235,22 @@ bool fits_32_bits(const Plan& plan) {
          });
 }
 
+/// What a program of 32 bits would make of the numbers.
+void cut_to_32_bits(Plan& plan) {
+  constexpr std::uint64_t word = 0xffffffff;
+  plan.entry &= word;
+  plan.flags &= word;
+  if (plan.nr_segments) *plan.nr_segments &= word;
+  for (Segment& segment : plan.segments) {
+    segment.mem &= word;
+    segment.memsz &= word;
+    segment.bufsz &= word;
+  }
+}
+
 void keep_to_what_is_known(Maker& make) {
   Plan& plan = make.call.plan;
+  if (make.world.bits == 32) cut_to_32_bits(plan);
   const bool fills_memory = since(make.world, 6, 8);
   if (fills_memory && plan.count() > plan.segments.size() && plan.count() <= kexec::segment_max) {
     plan.nr_segments.reset();

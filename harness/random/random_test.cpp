@@ -47,6 +47,21 @@ TEST(Episodes, AreTheSameForTheSameSeedAndDifferElse) {
   EXPECT_NE(make_episode(world(), 1, 7), make_episode(world(), 2, 7));
 }
 
+TEST(Episodes, SayNothingThatAWordOf32BitsCannotHold) {
+  World narrow = world();
+  narrow.situation.arch = "i386";
+  narrow.kexec_arch = std::uint64_t{3} << 16;
+  narrow.bits = 32;
+  narrow.compat = false;
+  for (std::uint64_t number = 0; number < 200; ++number) {
+    for (const Attempt& call : make_episode(narrow, 1, number)) {
+      std::uint64_t all = call.plan.entry | call.plan.flags | call.plan.count();
+      for (const Segment& segment : call.plan.segments) all |= segment.mem | segment.memsz | segment.bufsz;
+      EXPECT_LE(all, 0xffffffffu) << call.plan.str();
+    }
+  }
+}
+
 TEST(Episodes, BeginWithEmptySlotsWhateverWasBefore) {
   World on = world();
   on.situation.state.loaded = on.situation.state.crash_loaded = true;

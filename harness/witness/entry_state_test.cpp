@@ -42,6 +42,11 @@ Registers x86_64_jump() {
   return out;
 }
 
+Registers i386() {
+  return {{"eax", 0}, {"ebx", 0},         {"ecx", 0}, {"edx", 0},    {"esi", 0},       {"edi", 0},   {"ebp", 0},
+          {"cr3", 0}, {"esp", 0x34bfffc}, {"cr4", 0}, {"cr0", 0x33}, {"eflags", 0x46}, {"cs", 0x60}, {"ds", 0x7b}};
+}
+
 Registers arm64(std::uint64_t level, std::uint64_t x4) {
   return {{"x0", 0},
           {"x1", 0},
@@ -68,6 +73,7 @@ const Seen seen[] = {
     {"-cpu max", "x86_64", x86_64(0x1020)},
     {"-cpu qemu64", "x86_64", x86_64(0x20)},
     {"KEXEC_PRESERVE_CONTEXT", "x86_64", x86_64_jump(), true},
+    {"-cpu max", "i386", i386()},
     {"EL1", "arm64", arm64(4, 0)},
     {"EL2", "arm64", with(arm64(8, 0x50000000), "sctlr_el2", 0x30c50830)},
     {"EL2 with VHE", "arm64", with(arm64(8, 0), "sctlr_el2", 0x30500800)},

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The state at entry on i386: protected mode without paging, interrupts off, general registers zero.
 //
-// All of it is done by relocate_kernel and identity_mapped in arch/x86/kernel/relocate_kernel_32.S. Not promised, and not
-// looked at: cr2, segment selectors, and the GDT and IDT, whose limits machine_kexec_32.c sets to 0.
+// All of it is done by relocate_kernel and identity_mapped in arch/x86/kernel/relocate_kernel_32.S. Not promised, and
+// not looked at: cr2, segment selectors, and the GDT and IDT, whose limits machine_kexec_32.c sets to 0.
 #include "harness/witness/entry_state.h"
 
 namespace kexlab::witness {
@@ -36,7 +36,8 @@ constexpr RegisterRule rules[] = {
     {"cr0", cr0_pg | cr0_am | cr0_wp | cr0_ts | cr0_em | cr0_pe, cr0_pe,
      "protection on; paging, alignment checks, write protection, task switch and FPU emulation off", source},
     {"cr3", all_bits, 0, "no page tables", source},
-    // Where the CPU has PAE, as every CPU of a PAE kernel does; machine_kexec_32.c passes boot_cpu_has(X86_FEATURE_PAE).
+    // Where the CPU has PAE, as every CPU of a PAE kernel does; machine_kexec_32.c passes
+    // boot_cpu_has(X86_FEATURE_PAE).
     {"cr4", all_bits, 0, "every extension off", source},
 };
 

@@ -59,8 +59,8 @@ class WitnessReport {
   [[nodiscard]] const std::string& target() const { return target_; }
   [[nodiscard]] std::uint64_t base() const { return base_; }  ///< where the witness really ran
   [[nodiscard]] const Registers& registers() const { return registers_; }
-  /// A counter of 64 bits that was told: the register `name`, or where registers are narrower that and `name`_high above
-  /// it. Nothing where there is none.
+  /// A counter of 64 bits that was told: the register `name`, or where registers are narrower that and `name`_high
+  /// above it. Nothing where there is none.
   [[nodiscard]] std::optional<std::uint64_t> counter(std::string_view name) const;
   /// One for each `seg` record so far, in the table's order; the last of a complete report is the witness's own.
   [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }

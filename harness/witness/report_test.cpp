@@ -54,6 +54,13 @@ TEST(WitnessReport, GoodAndComplete) {
   EXPECT_TRUE(report.findings().at(1).skipped);
 }
 
+TEST(WitnessReport, PutsACounterOfTwoWordsTogether) {
+  const auto report = report_of(replaced(1, "regs tsc=0x89abcdef tsc_high=0x1 wide=0x123456789abcdef0"));
+  EXPECT_EQ(report.counter("tsc"), 0x189abcdefu);
+  EXPECT_EQ(report.counter("wide"), 0x123456789abcdef0u);
+  EXPECT_EQ(report.counter("other"), std::nullopt);
+}
+
 WitnessReport report_of_round(unsigned round, const std::string& rest) {
   auto expected = table();
   expected.round = round;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // i386: how Linux is started here, and what of the plan (x86_plan.cpp) is its own.
 //
-// The jump. machine_kexec() (arch/x86/kernel/machine_kexec_32.c) loads flat segments, then a null IDT and GDT, and calls
-// relocate_kernel (arch/x86/kernel/relocate_kernel_32.S) from a page that is mapped to itself: it turns paging off,
-// clears CR4 where the CPU has PAE, copies the segments, clears all general registers but esp and returns to `entry`:
-// protected mode without paging, interrupts off, the stack at the end of the control page. The segment registers still
-// cache the old kernel's flat descriptors, but there is no GDT behind them.
+// The jump. machine_kexec() (arch/x86/kernel/machine_kexec_32.c) loads flat segments, then a null IDT and GDT, and
+// calls relocate_kernel (arch/x86/kernel/relocate_kernel_32.S) from a page that is mapped to itself: it turns paging
+// off, clears CR4 where the CPU has PAE, copies the segments, clears all general registers but esp and returns to
+// `entry`: protected mode without paging, interrupts off, the stack at the end of the control page. The segment
+// registers still cache the old kernel's flat descriptors, but there is no GDT behind them.
 //
 // What the kernel wants. Documentation/x86/boot.rst, "32-bit Boot Protocol": a jump to the first byte of the
 // protected-mode code, with esi = struct boot_params, a GDT that has a flat code segment at 0x10 and data at 0x18, both

@@ -18,12 +18,16 @@ using samples::segment;
 constexpr unsigned char x86_64_code[] = {
 #include "loader/arch/x86_64_stub.inc"
 };
+constexpr unsigned char i386_code[] = {
+#include "loader/arch/i386_stub.inc"
+};
 constexpr unsigned char arm64_code[] = {
 #include "loader/arch/arm64_stub.inc"
 };
 
 TEST(Stub, KeepsItsSlotsEmptyAndItsCodeBehindThem) {
   const std::pair<const char*, ByteView> stubs[] = {{"x86_64", std::as_bytes(std::span(x86_64_code))},
+                                                    {"i386", std::as_bytes(std::span(i386_code))},
                                                     {"arm64", std::as_bytes(std::span(arm64_code))}};
   for (const auto& [name, code] : stubs) {
     ASSERT_GT(code.size(), stub_slot::code) << name;
@@ -37,9 +41,12 @@ TEST(Stub, KeepsItsSlotsEmptyAndItsCodeBehindThem) {
 
 // The x86 jump over the slots: e9 rel32 or eb rel8. The arm64 one: 000101 imm26, in units of 4 bytes.
 TEST(Stub, StartsWithAJumpOverTheSlots) {
-  const Bytes x86 = to_bytes(std::as_bytes(std::span(x86_64_code)));
-  ASSERT_EQ(little<std::uint8_t>(x86, 0), 0xe9U);
-  EXPECT_EQ(5 + little<std::uint32_t>(x86, 1), stub_slot::code);
+  for (const ByteView code :
+       {ByteView(std::as_bytes(std::span(x86_64_code))), ByteView(std::as_bytes(std::span(i386_code)))}) {
+    const Bytes x86 = to_bytes(code);
+    ASSERT_EQ(little<std::uint8_t>(x86, 0), 0xe9U);
+    EXPECT_EQ(5 + little<std::uint32_t>(x86, 1), stub_slot::code);
+  }
   const Bytes arm = to_bytes(std::as_bytes(std::span(arm64_code)));
   EXPECT_EQ(little<std::uint32_t>(arm, 0), 0x14000000U | stub_slot::code / 4);
 }

@@ -15,7 +15,8 @@
 
 namespace kexlab::samples {
 
-/// A machine saved in testdata/: Debian's 6.1 cloud kernels under QEMU 7.2, "q35" and "virt" without UEFI.
+/// A machine saved in testdata/: Debian's 6.1 cloud kernels (i386: 686-pae) under QEMU 7.2, "q35" and "virt" without
+/// UEFI.
 inline Machine machine(const std::string& name) {
   const auto path = std::filesystem::path(KEXLAB_SOURCE_DIR "/loader/arch/testdata") / (name + ".json");
   std::ifstream file(path, std::ios::binary);

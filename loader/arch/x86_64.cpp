@@ -47,8 +47,8 @@ Status check_bzimage(const LoadRequest& request) {
 
 constexpr X86Protocol protocol = {
     .stub = stub_code,
-    .entry_offset = 0x200,                             // 64-bit entry, Documentation/x86/boot.rst
-    .vmlinux_alignment = 2 * mib,                      // PMD_SIZE, __startup_64 in head64.c
+    .entry_offset = 0x200,                       // 64-bit entry, Documentation/x86/boot.rst
+    .vmlinux_alignment = 2 * mib,                // PMD_SIZE, __startup_64 in head64.c
     .highest = (std::uint64_t{1} << 46) - page,  // MAXMEM with 4 levels; an end must lie below
     .elf_machine = EM_X86_64,
     .check_bzimage = check_bzimage,

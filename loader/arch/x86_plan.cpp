@@ -126,8 +126,8 @@ Result<Range> add_elfcorehdr(Placement& placement, const LoadRequest& request, c
   RangeSet dumped = without(machine.memory.ram(), crash_ranges(machine.memory));
   dumped.remove({0, mib});
   // The direct map's base is random and not part of a Machine; readers of dumps go by p_paddr.
-  auto header = build_elfcorehdr(machine, dumped, protocol.elf_machine, std::endian::little, protocol.dump_bits(machine), 0,
-                                 kernel_text(machine));
+  auto header = build_elfcorehdr(machine, dumped, protocol.elf_machine, std::endian::little,
+                                 protocol.dump_bits(machine), 0, kernel_text(machine));
   if (!header) return tl::unexpected(header.error());
   const auto where = placement.reserve("elfcorehdr", header->size(), {1, within, RangeSet::Prefer::high});
   if (where) placement.add("elfcorehdr", *where, {Piece::of(std::move(*header))});
@@ -184,7 +184,8 @@ Result<Plan> plan_in(Placement placement, const LoadRequest& request, const X86P
   if (!kernel) return tl::unexpected(kernel.error());
   const auto initrd = add_initrd(placement, request, kernel->initrd);
   if (!initrd) return tl::unexpected(initrd.error());
-  const auto header = request.crash ? add_elfcorehdr(placement, request, kernel->loadable, protocol) : Result<Range>(Range{});
+  const auto header =
+      request.crash ? add_elfcorehdr(placement, request, kernel->loadable, protocol) : Result<Range>(Range{});
   if (!header) return tl::unexpected(header.error());
   const auto cmdline = add_cmdline(placement, request, *kernel, *header);
   if (!cmdline) return tl::unexpected(cmdline.error());

@@ -238,7 +238,8 @@ TEST(Agent, MarksWhatChangesTheMachine) {
   const std::vector<std::string_view> dangerous = {"load", "unload",  "file_load", "reboot", "poweroff", "crash",
                                                    "hold", "release", "marker",    "jump",   "marked"};
   std::vector<std::string_view> marked;
-  for (const auto table : {file_operations(), call_operations(), file_load_operations(), system_operations(), jump_operations()}) {
+  for (const auto table :
+       {file_operations(), call_operations(), file_load_operations(), system_operations(), jump_operations()}) {
     for (const auto& operation : table) {
       if (operation.guest_only) marked.push_back(operation.name);
     }

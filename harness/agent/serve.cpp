@@ -22,7 +22,8 @@ constexpr std::size_t short_request = 256;
 constexpr int gather_ms = 1;
 
 const Operation* find_operation(std::string_view name) {
-  for (const auto table : {file_operations(), call_operations(), file_load_operations(), system_operations(), jump_operations()}) {
+  for (const auto table :
+       {file_operations(), call_operations(), file_load_operations(), system_operations(), jump_operations()}) {
     for (const auto& operation : table) {
       if (operation.name == name) return &operation;
     }

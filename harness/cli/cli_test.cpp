@@ -151,6 +151,52 @@ const Call calls[] = {
 
 INSTANTIATE_TEST_SUITE_P(words, Calls, testing::ValuesIn(calls), [](const auto& row) { return row.param.name; });
 
+const char* const profile = KEXLAB_SOURCE_DIR "/loader/arch/testdata/x86_64-6.1-crash.json";
+
+TEST_F(Cli, loads_that_cannot_be_explained_without_a_guest_are_named) {
+  const auto path = file("mine.yml", R"(name: mine/written
+about: x
+load: {segments: [{at: ram + 16 MiB, size: 1 page}]}
+---
+name: mine/kernel
+about: x
+steps:
+  - load: {kernel: self}
+---
+name: mine/random
+about: x
+steps:
+  - load: {random: 1, witness: true}
+  - random: {calls: 16, seed: 1}
+---
+name: mine/file
+about: x
+steps:
+  - file_load: {kernel: self}
+)");
+  const auto ran = run({"plan", "--explain", path, "--machine", profile});
+  EXPECT_EQ(ran.code, 0) << ran.text;
+  EXPECT_THAT(ran.text, AllOf(HasSubstr("mine/written at " + path + ":3\n"), HasSubstr("would be accepted")));
+  for (const char* place : {"mine/kernel at ", "mine/random at ", "mine/file at "})
+    EXPECT_THAT(ran.text, HasSubstr(place));
+  EXPECT_THAT(ran.text, AllOf(HasSubstr("cannot be explained without a guest: it loads the kernel 'self'"),
+                              HasSubstr("laid at random"), HasSubstr("its calls are made for"),
+                              HasSubstr("reads the guest's files")));
+}
+
+TEST_F(Cli, where_nothing_can_be_explained_that_is_an_error) {
+  const auto kernels =
+      run({"plan", "--explain", file("k.yaml", "name: k/one\nabout: x\nsteps:\n  - load: {kernel: self}\n"),
+           "--machine", profile});
+  EXPECT_EQ(kernels.code, 2) << kernels.text;
+  EXPECT_THAT(kernels.text, AllOf(HasSubstr("k/one at "), HasSubstr("without a guest: it loads the kernel 'self'")));
+  const auto none =
+      run({"plan", "--explain", file("n.yaml", "name: n/one\nabout: x\nsteps:\n  - state: {loaded: false}\n"),
+           "--machine", profile});
+  EXPECT_EQ(none.code, 2) << none.text;
+  EXPECT_THAT(none.text, HasSubstr("it has no load"));
+}
+
 TEST_F(Cli, a_mistake_in_a_scenario_is_told_with_its_place) {
   const auto path = file("mine.yaml", "name: mine/one\nabout: x\nsteps:\n  - state: {loded: true}\n");
   const auto ran = run({"run", path});

@@ -123,6 +123,17 @@ class Explainer {
   scenario::Credentials as_;
 };
 
+/// Why what a step loads is not known before it runs; empty for loads that are written down, and for other steps.
+std::string needs_a_guest(const scenario::Step& step) {
+  if (const auto* load = std::get_if<scenario::LoadStep>(&step.action)) {
+    if (!load->kernel.empty())
+      return "it loads the kernel '" + load->kernel + "', which is planned for the guest's memory";
+    return load->random ? "its segments are laid at random into the guest's memory" : "";
+  }
+  if (std::holds_alternative<scenario::FileLoadStep>(step.action)) return "kexec_file_load(2) reads the guest's files";
+  return std::holds_alternative<scenario::RandomStep>(step.action) ? "its calls are made for the guest's memory" : "";
+}
+
 /// The loads that scenarios write down, instead of the plan of an image.
 Result<Shown> explain_scenarios(const PlanFlags& flags) {
   if (flags.profile.empty()) {
@@ -136,24 +147,35 @@ Result<Shown> explain_scenarios(const PlanFlags& flags) {
   auto target = named_target(profile->machine.arch);
   if (!target) return tl::unexpected(target.error());
   Shown shown;
+  std::string left_out;
   for (const auto& what : *cases) {
     auto explainer = Explainer::make(flags, *profile);
     if (!explainer) return tl::unexpected(explainer.error());
     for (const auto& step : what.steps) {
-      const auto* load = std::get_if<scenario::LoadStep>(&step.action);
-      if (load == nullptr || !load->kernel.empty() || load->random) continue;
-      auto plan = engine::written_plan(*load, *profile, **target);
-      if (!plan) return tl::unexpected(plan.error());
-      shown.text += fmt::format("{} at {}:{}\n{}\n", what.id, step.where.file, step.where.line, plan->str());
-      explainer->explain(*plan, load->as, load->abi != scenario::native_abi, shown);
-      shown.text += "\n";
+      const std::string place = fmt::format("{} at {}:{}", what.id, step.where.file, step.where.line);
+      if (const auto why = needs_a_guest(step); !why.empty()) {
+        left_out += fmt::format("{}: cannot be explained without a guest: {}\n", place, why);
+      } else if (const auto* load = std::get_if<scenario::LoadStep>(&step.action)) {
+        auto plan = engine::written_plan(*load, *profile, **target);
+        if (!plan) return tl::unexpected(plan.error());
+        shown.text += fmt::format("{}\n{}\n", place, plan->str());
+        explainer->explain(*plan, load->as, load->abi != scenario::native_abi, shown);
+        shown.text += "\n";
+      }
     }
   }
-  return shown;
+  if (!shown.text.empty()) {
+    shown.text += left_out;
+    return shown;
+  }
+  return fail(Errc::invalid_argument, "explain the loads of " + flags.image,
+              left_out.empty() ? "it has no load" : "\n" + left_out,
+              "a load whose segments are written down can be explained; run the others");
 }
 
 Result<Shown> show_plan(const PlanFlags& flags) {
-  if (flags.explain && flags.image.ends_with(".yaml")) return explain_scenarios(flags);
+  if (flags.explain && (flags.image.ends_with(".yaml") || flags.image.ends_with(".yml")))
+    return explain_scenarios(flags);
   auto image = read_image(flags.image);
   if (!image) return tl::unexpected(image.error());
   auto facts = machine_of(flags, *image);

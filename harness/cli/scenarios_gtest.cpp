@@ -26,6 +26,13 @@ struct Shared {
   std::unique_ptr<engine::ReadyGuest> guest;
 };
 
+/// What was found on the way to a verdict; nothing of this face is kept in files.
+std::string text_of(const std::vector<engine::Attachment>& attachments) {
+  std::string text;
+  for (const auto& one : attachments) text += "\n--- " + one.name + "\n" + one.text;
+  return text;
+}
+
 class CaseTest : public testing::Test {
  public:
   CaseTest(Shared& shared, engine::Job job) : shared_(shared), job_(job) {}
@@ -44,13 +51,16 @@ class CaseTest : public testing::Test {
       guest.discard();
       FAIL() << ready.error().str() << "\n" << console;
     }
-    engine::CaseRunner runner(guest.stage(), *job_.what, guest.session());
+    engine::CaseRunner runner(guest.stage(), *job_.what, guest.session(), [&] {
+      guest.spoil();
+      return guest.make_ready();
+    });
     const auto result = runner.run();
     if (runner.dirty() || result.outcome != engine::Outcome::passed) guest.spoil();
     if (guest.session().ended() && guest.session().ended()->gone) guest.discard();
     EXPECT_EQ(result.outcome, engine::Outcome::passed)
         << engine::to_string(result.outcome) << ": " << result.reason << "\nat " << result.where << "\n"
-        << result.console_tail;
+        << result.console_tail << text_of(result.attachments);
   }
 
  private:

@@ -55,7 +55,12 @@ Verdict CaseRunner::on(const scenario::LoadStep& load, StepRecord& record) {
   record.what = describe_load(load, *plan);
   auto now = situation();
   if (!now) return from_error(now.error());
-  const auto predicted = model::predict(*now, *plan, load.as, load.abi != scenario::native_abi);
+  const bool compat = load.abi != scenario::native_abi;
+  auto predicted = model::predict(*now, *plan, load.as, compat);
+  for (unsigned i = 1; i < load.repeat; ++i) {  // the answer is that of the last call
+    now->state = predicted.after;
+    predicted = model::predict(*now, *plan, load.as, compat);
+  }
   wire::Message request = load_request(*plan, load.as, load.abi);
   if (load.repeat > 1) request.set("repeat", std::uint64_t{load.repeat});
   auto answer = ask(std::move(request));
@@ -66,7 +71,7 @@ Verdict CaseRunner::on(const scenario::LoadStep& load, StepRecord& record) {
   } else if ((plan->flags & kexec::on_crash) != 0) {
     dirty_ = true;  // a failed crash load may have dropped the old image
   }
-  return judge_call(load.expect, *answer, predicted, record);
+  return judge_call_and_state(load.expect, *answer, predicted, record);
 }
 
 Verdict CaseRunner::on(const scenario::UnloadStep& unload, StepRecord& record) {
@@ -81,7 +86,7 @@ Verdict CaseRunner::on(const scenario::UnloadStep& unload, StepRecord& record) {
   auto answer = ask(load_request(plan, unload.as, unload.abi));
   if (!answer) return from_error(answer.error());
   if (succeeded(*answer)) note_loaded(plan, unload.crash);
-  return judge_call(unload.expect, *answer, predicted, record);
+  return judge_call_and_state(unload.expect, *answer, predicted, record);
 }
 
 Verdict CaseRunner::on(const scenario::RebootStep& reboot, StepRecord& record) {

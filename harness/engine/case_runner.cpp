@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <random>
 
 #include "harness/engine/errno_text.h"
@@ -144,23 +143,39 @@ Verdict CaseRunner::judge_call(const scenario::Expectation& expect, const wire::
   std::string explained;
   if (predicted && predicted->rule != nullptr) {
     rule = predicted->rule->name;
-    explained = fmt::format(" — rule '{}': {} ({})", rule, predicted->rule->text, predicted->rule->source);
+    explained = " — " + rule_text(*predicted);
   }
   if (expect.kind == scenario::Expectation::Kind::model && predicted) {
     want_value = predicted->value;
     want_error = predicted->error;
   }
   if (want_error != 0) want_value = -1;
-  auto phrase = [](long v, int e) {
-    return e != 0 ? errno_name(e) : v == 0 ? std::string("ok") : fmt::format("value {}", v);
-  };
-  record.observed = phrase(value, error);
-  record.expected = phrase(want_value, want_error);
+  record.observed = answer_text(value, error);
+  record.expected = answer_text(want_value, want_error);
   if (value == want_value && error == want_error) return {};
   return {Outcome::failed,
           fmt::format("{}: the kernel answered {}, expected {}{}", record.what, record.observed, record.expected,
                       explained),
           rule};
+}
+
+// The model tells what a call leaves behind as well as what it gives.
+Verdict CaseRunner::judge_state(const model::Prediction& predicted, StepRecord& record) {
+  auto now = situation();
+  if (!now) return from_error(now.error());
+  const std::string wrong = state_difference(now->state, predicted.after);
+  if (wrong.empty()) return {};
+  record.observed += ", then " + state_text(now->state);
+  record.expected += ", then " + state_text(predicted.after);
+  return {Outcome::failed, fmt::format("{}: after the call {} — {}", record.what, wrong, rule_text(predicted)),
+          std::string(predicted.rule->name)};
+}
+
+Verdict CaseRunner::judge_call_and_state(const scenario::Expectation& expect, const wire::Message& answer,
+                                         const model::Prediction& predicted, StepRecord& record) {
+  auto verdict = judge_call(expect, answer, predicted, record);
+  if (verdict.outcome != Outcome::passed || expect.kind != scenario::Expectation::Kind::model) return verdict;
+  return judge_state(predicted, record);
 }
 
 void CaseRunner::note_loaded(const Plan& plan, bool crash) {

@@ -63,6 +63,10 @@ class CaseRunner {
     std::string kernel;                            ///< "self", "next"; empty for explicit segments
     std::optional<witness::WitnessTable> witness;  ///< what the witness among the segments was told
   };
+  /// KiB, as /proc/meminfo tells them.
+  struct Meminfo {
+    std::uint64_t total = 0, free = 0;
+  };
 
   Verdict step(const scenario::Step& step, StepRecord& record);
   Verdict on(const scenario::LoadStep& load, StepRecord& record);
@@ -100,7 +104,11 @@ class CaseRunner {
   Verdict check_end(std::uint64_t end);
   Verdict check_notes(ByteView head, std::uint64_t offset, std::uint64_t size);
   Result<wire::Message> ask(wire::Message request);
+
+  // memory (memory_step.cpp)
+  Result<Meminfo> read_meminfo();
   Verdict memory_fits(StepRecord& record);
+  Verdict memory_same(StepRecord& record);
 
   // random calls (random_steps.cpp)
   [[nodiscard]] random::World random_world(const model::Situation& now) const;
@@ -119,6 +127,9 @@ class CaseRunner {
                      const std::optional<model::Prediction>& predicted, StepRecord& record);
   Verdict judge_text(const scenario::ReadStep& read, const std::string& text, StepRecord& record);
   Verdict judge_state(const model::Prediction& predicted, StepRecord& record);
+  /// As judge_call, and where the model is to decide, what the call left behind too.
+  Verdict judge_call_and_state(const scenario::Expectation& expect, const wire::Message& answer,
+                               const model::Prediction& predicted, StepRecord& record);
   void note_loaded(const Plan& plan, bool crash);
   Verdict from_error(const Error& error) const;
   Verdict silent(const Error& error, const Plan* plan, StepRecord& record);
@@ -157,14 +168,8 @@ class CaseRunner {
   std::optional<NextInitrd> own_initrd_;     ///< what the guest's base archive has been made into
   std::map<std::string, std::string> kept_;  ///< what reads have remembered, by name
   unsigned coverage_sets_ = 0;
-  /// KiB, as /proc/meminfo tells them.
-  struct Meminfo {
-    std::uint64_t total = 0, free = 0;
-  };
-  Result<Meminfo> read_meminfo();
   std::optional<Meminfo> noted_memory_;
   RangeSet noted_ram_;  ///< System RAM when it was noted
-  Verdict memory_same(StepRecord& record);
   bool lock_held_ = false;
   bool started_by_crash_ = false;  ///< the running kernel is a crash kernel
   bool dirty_ = false;
@@ -175,6 +180,14 @@ model::Situation situation_of(const Facts& facts, std::string_view release,
                               const std::map<std::string, std::string>& config);
 /// What an agent's answer to `state` says.
 model::State state_of(const wire::Message& answer);
+/// "loaded=1 crash_loaded=0 …".
+std::string state_text(const model::State& state);
+/// "loaded is 1, expected 0, …"; empty where nothing differs.
+std::string state_difference(const model::State& found, const model::State& expected);
+/// "rule 'overlap': segments do not overlap (its source)"; `predicted.rule` is not null.
+std::string rule_text(const model::Prediction& predicted);
+/// {6, 1} of "6.1.0-56-amd64" and of "6.1"; numbers that are not there are 0.
+std::pair<unsigned, unsigned> version_of(std::string_view release);
 /// The request that makes a plan's call.
 wire::Message load_request(const Plan& plan, const scenario::Credentials& as, std::string_view abi);
 /// Adds to a request who makes its call.

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cases on a scripted guest: everything that can happen to one, and the outcome and the reason that come of it.
-#include "harness/engine/case_runner.h"
-
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <regex>
 
-#include "harness/engine/testing_guest.h"
+#include "harness/engine/case_runner_story.h"
 
 namespace kexlab::engine {
 namespace {
@@ -19,21 +15,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-using testing_guest::Agent;
-using testing_guest::Lab;
-using vm::Ended;
-using vm::FakeWire;
-using wire::Message;
 
-constexpr const char* self = R"(name: t/self
-about: A kernel starts itself.
-steps:
-  - load: {kernel: self}
-  - state: {loaded: true}
-  - switch: reboot
-  - check: {release: self, generation: 1, cmdline: true, initrd: true}
-  - state: {loaded: false}
-)";
 constexpr const char* next = R"(name: t/next
 about: Another kernel.
 steps:
@@ -41,22 +23,26 @@ steps:
   - switch: reboot
   - check: {release: next}
 )";
-constexpr const char* witness = R"(name: t/witness
-about: Segments arrive.
-load: {segments: [{at: 0x51000000, size: 4 pages, data: 100}, {size: 1 page}], witness: true}
-then: land on witness
-)";
-constexpr const char* overlap = R"(name: t/overlap
-about: Segments overlap.
-load: {segments: [{at: ram + 16 MiB, size: 2 pages}, {at: ram + 16 MiB + 1 page, size: 1 page}]}
-expect: EINVAL
-)";
 constexpr const char* by_model = R"(name: t/model
 about: What the model says.
 steps:
   - load: {segments: [{at: ram + 16 MiB + 1, size: 1 page}], witness: true}
     expect: model
   - switch: reboot
+)";
+constexpr const char* loads_by_model = R"(name: t/state-by-model
+about: What the model says of the state behind a call.
+steps:
+  - load: {segments: [{at: ram + 16 MiB, size: 1 page}]}
+    expect: model
+  - unload:
+    expect: model
+)";
+constexpr const char* repeated = R"(name: t/repeated
+about: The same call three times, each of which takes from a limit.
+steps:
+  - load: {segments: [{at: ram + 16 MiB, size: 1 page}], times: 3}
+    expect: model
 )";
 constexpr const char* returning = R"(name: t/returning
 about: reboot(2) returns.
@@ -89,97 +75,30 @@ steps:
     expect: EINVAL
 )";
 
-constexpr const char* counting = R"(name: t/counting
-about: No memory is lost.
-steps:
-  - memory: {note: true}
-  - load: {segments: [{size: 1 page}]}
-  - memory: {lost: 1 MiB}
-)";
-constexpr const char* growing = R"(name: t/growing
-about: Memory comes back.
-steps:
-  - memory: {note: true}
-  - load: {segments: [{size: 1 page}]}
-  - memory: {grown: 156 MiB}
-)";
-constexpr const char* same_memory = R"(name: t/same
-about: The next kernel has the same memory.
-steps:
-  - memory: {note: true}
-  - load: {kernel: self}
-  - switch: reboot
-  - memory: {same: true}
-)";
-constexpr const char* fitting = R"(name: t/fitting
-about: The memory is what the guest was given.
-guest: {memory: 512 MiB}
-steps:
-  - memory: {fits: true}
-)";
-constexpr const char* reserving = R"(name: t/reserving
-about: The reservation is what was asked for.
-guest: {memory: 512 MiB, crashkernel: 64 MiB}
-steps:
-  - memory: {fits: true}
-)";
+/// A kernel that answers a call as it should, and then shows another state than that call leaves.
+Agent::Instead showing_after(const char* op, Message state) {
+  return [=, called = false](Agent& agent, const Message& request, FakeWire& wire) mutable {
+    called |= request.op == op;
+    if (request.op != "state" || !called) return false;
+    agent.answer(wire, request, state);
+    return true;
+  };
+}
+Message loaded_is(int loaded) {
+  Message state;
+  return state.set("loaded", loaded).set("crash_loaded", 0).set("load_disabled", 0);
+}
+/// A kernel that has limits (since 6.3): 7 loads, of which `left` are left behind the next request.
+void with_limit(Agent& agent, int left) {
+  agent.release = "6.12.1-test";
+  agent.instead = [=, called = false](Agent& a, const Message& request, FakeWire& wire) mutable {
+    called |= request.op == "load";
+    if (request.op != "state") return false;
+    a.answer(wire, request, loaded_is(called ? 1 : 0).set("load_limit_reboot", called ? left : 7));
+    return true;
+  };
+}
 
-/// Deals with requests of one operation only.
-Agent::Instead on(std::string op, std::function<void(Agent&, const Message&, FakeWire&)> act) {
-  return [op = std::move(op), act = std::move(act)](Agent& agent, const Message& request, FakeWire& wire) {
-    if (request.op == op) act(agent, request, wire);
-    return request.op == op;
-  };
-}
-Agent::Instead answering(std::string op, std::int64_t error, std::string why = {}) {
-  return on(std::move(op), [=](Agent& agent, const Message& request, FakeWire& wire) {
-    agent.answer_errno(wire, request, error, why);
-  });
-}
-/// Memory in KiB, before the first load and after it.
-std::string meminfo(unsigned total, unsigned free) {
-  return fmt::format("MemTotal:       {} kB\nMemFree:        {} kB\n", total, free);
-}
-/// The first line of System RAM becomes two, the second `gap` bytes behind the first.
-void split_ram(Agent& agent, std::uint64_t gap) {
-  std::string& text = agent.files["/proc/iomem"];
-  const auto line = text.rfind('\n', text.find(" : System RAM")) + 1;
-  std::uint64_t start = 0, end = 0;
-  ASSERT_EQ(std::sscanf(text.c_str() + line, "%lx-%lx", &start, &end), 2);
-  text = text.substr(0, line) +
-         fmt::format("{:08x}-{:08x} : System RAM\n{:08x}", start, start + 0xfff, start + 0x1000 + gap) +
-         text.substr(text.find('-', line));
-}
-void memory_goes(Agent& agent, std::string before, std::string after) {
-  agent.files["/proc/meminfo"] = std::move(before);
-  agent.instead = on("load", [=](Agent& a, const Message& request, FakeWire& wire) {
-    a.files["/proc/meminfo"] = after;
-    Message fine;
-    a.answer(wire, request, fine.set("value", 0));
-  });
-}
-Agent::Instead ending(std::string op, Ended::Why why) {
-  return on(std::move(op), [=](Agent&, const Message&, FakeWire& wire) { wire.end(why, "status 7"); });
-}
-Agent::Instead deaf_to(std::string op) {
-  return on(std::move(op), [](Agent&, const Message&, FakeWire&) {});
-}
-/// The planned kernel comes up, but something of it is changed before it says so.
-template <class Change>
-std::function<void(Agent&, const Plan&, FakeWire&)> up_with(Change change) {
-  return [=](Agent& agent, const Plan& plan, FakeWire& wire) {
-    FakeWire unheard;
-    agent.boot(plan, unheard);
-    change(agent);
-    agent.hello(wire);
-  };
-}
-std::function<void(Agent&, const Plan&, FakeWire&)> ended_by(Ended::Why why) {
-  return [=](Agent&, const Plan&, FakeWire& wire) {
-    wire.console("Booting\nlast words\n");
-    wire.end(why);
-  };
-}
 /// The witness's own report, the `first` happenings of it, then `tail`.
 std::function<void(Agent&, const Plan&, FakeWire&)> report_with(std::size_t first, std::string from, std::string to) {
   return [=](Agent& agent, const Plan& plan, FakeWire& wire) {
@@ -201,57 +120,7 @@ std::function<void(Agent&, const Plan&, FakeWire&)> report_with(std::size_t firs
 constexpr std::size_t everything = 100;
 constexpr std::size_t records_of_witness = 7;  // begin, regs, seg of two segments and of its own, end; then power off
 
-class CaseRunnerTest : public testing::Test {
- protected:
-  static void SetUpTestSuite() { lab_ = new Lab; }
-  static void TearDownTestSuite() { delete std::exchange(lab_, nullptr); }
-
-  CaseResult play(const char* yaml, const Agent& agent, vm::Diagnosis diagnosis = {"running", "PC=\x1b[2J", 0x1000}) {
-    auto played = lab_->play(yaml, agent, std::move(diagnosis));
-    dirty_ = played.dirty;
-    return std::move(played.result);
-  }
-
-  static inline Lab* lab_ = nullptr;
-  bool dirty_ = false;
-};
-
-struct Story {
-  const char* name;
-  const char* yaml;
-  void (*change)(Agent& agent);
-  Outcome outcome;
-  std::vector<const char*> reasons;  ///< parts of the reason
-  const char* where = "";
-};
-
-void PrintTo(const Story& story, std::ostream* out) { *out << story.name; }
-
-class Stories : public CaseRunnerTest, public testing::WithParamInterface<Story> {};
-
-// Invariants of every outcome: only what passed has no reason, place and console; a case ends with the step that
-// decided.
-TEST_P(Stories, has_the_outcome_and_says_why) {
-  const Story& story = GetParam();
-  Agent agent = lab_->agent();
-  if (story.change != nullptr) story.change(agent);
-  const auto result = play(story.yaml, agent);
-  EXPECT_STREQ(to_string(result.outcome), to_string(story.outcome)) << result.reason;
-  for (const char* reason : story.reasons) EXPECT_THAT(result.reason, HasSubstr(reason));
-  const bool passed = story.outcome == Outcome::passed;
-  EXPECT_EQ(result.reason.empty(), passed) << result.reason;
-  EXPECT_EQ(result.where.empty(), passed);
-  if (*story.where != '\0') {
-    EXPECT_EQ(result.where, story.where);
-  }
-  EXPECT_EQ(result.console_tail.empty(), passed);
-  ASSERT_FALSE(result.steps.empty());
-  for (std::size_t i = 0; i + 1 < result.steps.size(); ++i) EXPECT_TRUE(result.steps[i].good) << result.steps[i].what;
-  EXPECT_EQ(result.steps.back().good, passed);
-  EXPECT_FALSE(result.steps.back().what.empty());
-  EXPECT_EQ(result.target, "arm64");
-  EXPECT_EQ(result.kernel, "self-kernel");
-}
+TEST_P(Stories, have_the_outcome_and_say_why) { has_the_outcome_and_says_why(); }
 
 const Story stories[] = {
     // A kernel that does as it should.
@@ -322,6 +191,45 @@ const Story stories[] = {
      Outcome::failed,
      {"answered value 16, expected EINVAL"}},
     {"the_model_says_otherwise", by_model, nullptr, Outcome::failed, {"answered ok, expected EADDRNOTAVAIL", "rule '"}},
+    {"a_load_and_an_unload_leave_what_the_model_says", loads_by_model, nullptr, Outcome::passed, {}},
+    {"a_load_leaves_nothing_behind",
+     loads_by_model,
+     [](Agent& a) { a.instead = showing_after("load", loaded_is(0)); },
+     Outcome::failed,
+     {"load (1 segments", "after the call loaded is 0, expected 1", "rule 'accepted'"},
+     "case.yaml:4"},
+    {"an_unload_leaves_the_image",
+     loads_by_model,
+     [](Agent& a) {
+       a.instead = [unloads = 0](Agent& agent, const Message& request, FakeWire& wire) mutable {
+         unloads += request.op == "load" ? 1 : 0;
+         if (request.op != "state" || unloads < 2) return false;
+         agent.answer(wire, request, loaded_is(1));
+         return true;
+       };
+     },
+     Outcome::failed,
+     {"unload: after the call loaded is 1, expected 0"},
+     "case.yaml:6"},
+    {"a_refused_load_leaves_an_image",
+     by_model,
+     [](Agent& a) {
+       a.instead = [called = false](Agent& agent, const Message& request, FakeWire& wire) mutable {
+         if (request.op != "load" && request.op != "state") return false;
+         called |= request.op == "load";
+         if (request.op == "load") agent.answer_errno(wire, request, EADDRNOTAVAIL);
+         if (request.op == "state") agent.answer(wire, request, loaded_is(called ? 1 : 0));
+         return true;
+       };
+     },
+     Outcome::failed,
+     {"after the call loaded is 1, expected 0 — rule 'alignment'"}},
+    {"every_repetition_takes_from_the_limit", repeated, [](Agent& a) { with_limit(a, 4); }, Outcome::passed, {}},
+    {"repetitions_that_take_from_the_limit_once",
+     repeated,
+     [](Agent& a) { with_limit(a, 6); },
+     Outcome::failed,
+     {"load_limit_reboot is 6, expected 4"}},
     {"an_errno_without_a_name",
      self,
      [](Agent& a) { a.instead = answering("load", 4000); },
@@ -353,65 +261,6 @@ const Story stories[] = {
      {"does not contain \"good\"", "bad\\x1b[2J"}},
     {"a_file_is_missing", reading, nullptr, Outcome::failed, {"reading /sys/kernel/x gave ENOENT"}},
     {"a_write_is_accepted", writing, nullptr, Outcome::failed, {"answered ok, expected EINVAL"}},
-    // Memory.
-    {"memory_that_is_the_same_in_more_pieces",
-     same_memory,
-     [](Agent& a) {
-       a.files["/proc/meminfo"] = meminfo(500000, 400000);
-       a.entered = up_with([](Agent& n) { split_ram(n, 0); });
-     },
-     Outcome::passed,
-     {}},
-    {"memory_that_lacks_a_page",
-     same_memory,
-     [](Agent& a) {
-       a.files["/proc/meminfo"] = meminfo(500000, 400000);
-       a.entered = up_with([](Agent& n) { split_ram(n, 4096); });
-     },
-     Outcome::failed,
-     {"System RAM is", "and was"}},
-    {"memory_that_stays",
-     counting,
-     [](Agent& a) { memory_goes(a, meminfo(500000, 400000), meminfo(500000, 400000 - 1024)); },
-     Outcome::passed,
-     {}},
-    {"memory_that_is_lost",
-     counting,
-     [](Agent& a) { memory_goes(a, meminfo(500000, 400000), meminfo(500000, 400000 - 1025)); },
-     Outcome::failed,
-     {"free memory fell by 1.0 MiB", "the kernel loses memory"},
-     "case.yaml:6"},
-    {"memory_that_comes_back",
-     growing,
-     [](Agent& a) { memory_goes(a, meminfo(500000, 400000), meminfo(500000 + 156 * 1024, 400000)); },
-     Outcome::passed,
-     {}},
-    {"memory_that_does_not_come_back",
-     growing,
-     [](Agent& a) { memory_goes(a, meminfo(500000, 400000), meminfo(500000, 400000)); },
-     Outcome::failed,
-     {"memory grew by 0.0 MiB since it was noted, expected 156.0 MiB"}},
-    {"memory_that_is_not_told", counting, nullptr, Outcome::error, {"no MemFree line"}},
-    {"memory_as_given",
-     fitting,
-     [](Agent& a) { a.files["/proc/meminfo"] = meminfo(480000, 400000); },
-     Outcome::passed,
-     {}},
-    {"more_memory_than_there_is",
-     fitting,
-     [](Agent& a) { a.files["/proc/meminfo"] = meminfo(530000, 400000); },
-     Outcome::failed,
-     {"not what the guest was given", "MemTotal is 517.6 MiB"}},
-    {"half_of_the_memory",
-     fitting,
-     [](Agent& a) { a.files["/proc/meminfo"] = meminfo(240000, 200000); },
-     Outcome::failed,
-     {"MemTotal is 234.4 MiB"}},
-    {"no_reservation",
-     reserving,
-     [](Agent& a) { a.files["/proc/meminfo"] = meminfo(440000, 400000); },
-     Outcome::failed,
-     {"Crash kernel of /proc/iomem is 0.0 MiB, expected 64.0 MiB to 64.0 MiB"}},
     // What comes up is not what was loaded.
     {"the_wrong_nonce",
      self,
@@ -636,171 +485,6 @@ TEST_F(CaseRunnerTest, a_guest_that_floods_its_console_loses_no_verdict) {
   EXPECT_LE(result.console_tail.size(), 60U * (300 * 4 + 5));
   EXPECT_THAT(result.console_tail + result.reason, Not(HasSubstr("\x1b")));
 }
-
-// An agent that was taken over, or whose channel carries noise: every such guest gives an outcome.
-struct Hostile {
-  const char* name;
-  const char* yaml;
-  void (*change)(Agent& agent);
-  Outcome outcome;
-};
-void PrintTo(const Hostile& one, std::ostream* out) { *out << one.name; }
-
-constexpr const char* two_reads = R"(name: t/reads
-about: A file is read after a write, so that facts are read too.
-steps:
-  - write: {path: /sys/kernel/x, data: "1"}
-  - load: {segments: [{at: ram, size: 1 page}]}
-)";
-
-Message read_answer(std::string_view data) {
-  Message fields;
-  return fields.set("data", data).set("eof", 0);
-}
-template <class Make>
-Agent::Instead reads(Make make) {
-  return on("read",
-            [=](Agent& agent, const Message& request, FakeWire& wire) { agent.answer(wire, request, make(request)); });
-}
-
-const Hostile hostiles[] = {
-    {"garbage_before_every_answer", self,
-     [](Agent& a) {
-       a.instead = [](Agent&, const Message&, FakeWire& wire) {
-         wire.channel(std::string("\0\xff@KM:0010:!!!!:00000000\n@KM:ffff:\n@K@K@Km:0004:AAAA:deadbeef\n", 62));
-         wire.channel(wire::encode_frame('M', as_bytes("no message at all")) + wire::encode_frame('m', {}));
-         return false;
-       };
-     },
-     Outcome::passed},
-    {"answers_with_other_numbers", self,
-     [](Agent& a) {
-       a.instead = on("load", [](Agent& agent, const Message& request, FakeWire& wire) {
-         for (const std::uint32_t other : {0U, 1U, request.sequence + 1, 0xffffffffU}) {
-           Message fake = request;
-           fake.sequence = other == request.sequence ? 77 : other;
-           Message fields;
-           agent.answer(wire, fake, fields.set("value", 0));
-         }
-       });
-     },
-     Outcome::timeout},
-    {"an_older_answer_again_before_the_right_one", self,
-     [](Agent& a) {
-       a.instead = [](Agent& agent, const Message& request, FakeWire& wire) {
-         Message old = request;
-         --old.sequence;
-         agent.answer_errno(wire, old, EINVAL);
-         return false;
-       };
-     },
-     Outcome::passed},
-    {"more_messages_than_anyone_asked_for", self,
-     [](Agent& a) {
-       a.instead = on("load", [](Agent&, const Message&, FakeWire& wire) {
-         for (std::uint32_t i = 100; i < 5000; ++i)
-           wire.channel(wire::encode_message(Message{.op = "noise", .sequence = i}));
-       });
-     },
-     Outcome::timeout},
-    {"reads_larger_than_asked", two_reads,
-     [](Agent& a) {
-       a.instead =
-           reads([](const Message& r) { return read_answer(std::string(r.number("max").value_or(0) + 1, 'x')); });
-     },
-     Outcome::error},
-    {"zeros_beyond_any_message", two_reads,
-     [](Agent& a) {
-       a.instead = on("read", [](Agent&, const Message&, FakeWire& wire) {
-         // Groups of no literal bytes and 2^28 - 1 zeros each (zero_runs.h), with a right id and checksum.
-         Bytes piece;
-         for (int i = 0; i < 300; ++i) {
-           for (const int byte : {0x00, 0xff, 0xff, 0xff, 0x7f}) piece.push_back(static_cast<std::byte>(byte));
-         }
-         Bytes payload(8);
-         write_int(payload, 0, wire::crc32(piece), std::endian::little);
-         payload.insert(payload.end(), piece.begin(), piece.end());
-         for (int i = 0; i < 100; ++i) wire.channel(wire::encode_frame('M', payload));
-       });
-     },
-     Outcome::timeout},
-    {"a_file_that_never_ends", two_reads,
-     [](Agent& a) {
-       a.instead = reads([](const Message& r) { return read_answer(std::string(r.number("max").value_or(0), 'x')); });
-     },
-     Outcome::error},
-    {"a_file_of_nothing", two_reads,
-     [](Agent& a) { a.instead = reads([](const Message&) { return read_answer(""); }); }, Outcome::error},
-    {"numbers_where_bytes_should_be", two_reads,
-     [](Agent& a) {
-       a.instead = reads([](const Message&) {
-         Message m;
-         return m.set("data", 7);
-       });
-     },
-     Outcome::error},
-    {"an_iomem_of_noise", two_reads, [](Agent& a) { a.files["/proc/iomem"] = std::string(5000, '\xff'); },
-     Outcome::error},
-    {"a_device_tree_of_noise", self,
-     [](Agent& a) {
-       a.files["/sys/firmware/fdt"] = std::string(3000, '\xd0');
-       a.instead = nullptr;
-     },
-     Outcome::passed},  // the facts of a first kernel come from the stage
-    {"errno_beyond_reason", self, [](Agent& a) { a.instead = answering("load", INT64_MAX); }, Outcome::failed},
-    {"an_answer_without_fields", overlap,
-     [](Agent& a) {
-       a.instead = on("load", [](Agent&, const Message& r, FakeWire& w) {
-         w.channel(wire::encode_message(Message{.op = "load", .sequence = r.sequence}));
-       });
-     },
-     Outcome::failed},
-    {"a_manifest_of_noise", self,
-     [](Agent& a) {
-       a.instead = on("manifest", [](Agent& agent, const Message& r, FakeWire& w) {
-         Message m;
-         agent.answer(w, r, m.set("data", std::string(400000, '\xff')));
-       });
-     },
-     Outcome::failed},
-    {"hello_without_fields", self,
-     [](Agent& a) {
-       a.entered = [](Agent&, const Plan&, FakeWire& w) { w.channel(wire::encode_message(Message{.op = "hello"})); };
-     },
-     Outcome::failed},
-    {"witness_records_of_noise", witness,
-     [](Agent& a) {
-       a.entered = [](Agent&, const Plan&, FakeWire& wire) {
-         for (int i = 0; i < 1000; ++i)
-           wire.console(wire::encode_frame('W', as_bytes("begin version=\xff nonce=\x1b[2J")));
-       };
-     },
-     Outcome::timeout},
-    {"a_witness_nobody_planned", self,
-     [](Agent& a) {
-       a.entered = [](Agent&, const Plan&, FakeWire& w) {
-         w.console(wire::encode_frame('W', as_bytes("end count=0 bad=0")));
-       };
-     },
-     Outcome::timeout},
-};
-
-class Hostiles : public CaseRunnerTest, public testing::WithParamInterface<Hostile> {};
-
-TEST_P(Hostiles, gives_an_outcome) {
-  Agent agent = lab_->agent();
-  GetParam().change(agent);
-  const auto result = play(GetParam().yaml, agent);
-  EXPECT_STREQ(to_string(result.outcome), to_string(GetParam().outcome)) << result.reason;
-  for (const auto& text : {result.reason, result.console_tail, result.diagnosis}) {
-    EXPECT_TRUE(std::none_of(text.begin(), text.end(), [](char c) {
-      return (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == 0x7f;
-    })) << text;
-  }
-  EXPECT_LE(result.reason.size(), 4000U);
-}
-
-INSTANTIATE_TEST_SUITE_P(agents, Hostiles, testing::ValuesIn(hostiles), [](const auto& row) { return row.param.name; });
 
 }  // namespace
 }  // namespace kexlab::engine

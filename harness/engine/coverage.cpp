@@ -8,7 +8,6 @@
 #include "harness/engine/case_runner.h"
 #include "harness/engine/errno_text.h"
 #include "harness/images/file.h"
-#include "kexlab/fast_digest.h"
 
 namespace kexlab::engine {
 namespace {
@@ -31,11 +30,7 @@ bool stays_below(const std::string& name) {
 }  // namespace
 
 fs::path coverage_folder(const fs::path& root, const CaseResult& result) {
-  std::string name = result.id;
-  std::replace_if(
-      name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0 && c != '-' && c != '.'; }, '_');
-  const auto digest = fast_digest(as_bytes(result.id)) & 0xffffffff;
-  return root / result.target / result.kernel / fmt::format("{}-{:08x}", name, digest);
+  return root / result.target / result.kernel / file_name(result.id);
 }
 
 // Counts begin anew with each kernel, so they are fetched before each is left; a case with two kernels has two sets.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of errno numbers, from the scenarios' own table of words.
+// Names of errno numbers, from the scenarios' own table of words, and what a call gave.
 #pragma once
 
 #include <string>
@@ -14,6 +14,11 @@ inline std::string errno_name(int number) {
     if (value == number) return name;
   }
   return "errno " + std::to_string(number);
+}
+
+/// "EINVAL", "ok" for 0, "value 16".
+inline std::string answer_text(long value, int error) {
+  return error != 0 ? errno_name(error) : value == 0 ? std::string("ok") : "value " + std::to_string(value);
 }
 
 }  // namespace kexlab::engine

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of outcomes.
+// Names of outcomes, and of the files of results.
 #include "harness/engine/event.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
+#include <cctype>
+
+#include "kexlab/fast_digest.h"
 
 namespace kexlab::engine {
 namespace {
@@ -24,6 +30,13 @@ std::optional<Outcome> outcome_from(std::string_view text) {
     if (text == name) return value;
   }
   return std::nullopt;
+}
+
+std::string file_name(std::string_view id) {
+  std::string name(id);
+  std::replace_if(
+      name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0 && c != '-' && c != '.'; }, '_');
+  return fmt::format("{}-{:08x}", name, fast_digest(as_bytes(id)) & 0xffffffff);
 }
 
 }  // namespace kexlab::engine

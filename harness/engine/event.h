@@ -60,6 +60,10 @@ struct CaseResult {
   std::string reproduce;  ///< the command line that runs just this case again
 };
 
+/// The id of a case, or its key, as the name of a file or folder: letters, digits, "-", "." and "_", and a digest of
+/// the id that tells "1 page + 1" from "1 page - 1".
+std::string file_name(std::string_view id);
+
 struct RunStarted {
   std::string id;       ///< of the run: date and random part
   std::string started;  ///< ISO 8601, UTC

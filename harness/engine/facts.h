@@ -14,9 +14,9 @@ namespace kexlab::engine {
 
 struct Facts {
   Machine machine;
-  std::uint64_t ram_pages = 0;  ///< totalram_pages(), from MemTotal
-  bool la57 = false;            ///< x86_64: five-level paging
-  bool lockdown = false;        ///< the kernel is locked down, integrity or more
+  std::uint64_t ram_pages = 0;               ///< totalram_pages(), from MemTotal
+  bool la57 = false;                         ///< x86_64: five-level paging
+  bool lockdown = false;                     ///< the kernel is locked down, integrity or more
   std::optional<std::uint64_t> marker = {};  ///< a page of the agent with known contents, where it was laid down
 };
 

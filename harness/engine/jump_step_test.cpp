@@ -203,6 +203,13 @@ TEST_F(Coverage, AKernelWithoutCountersIsNoError) {
   EXPECT_EQ(lab_->play(quiet, agent_).result.outcome, Outcome::passed);
 }
 
+TEST(FileName, IsMadeOfLettersDigitsDashesAndDots) {
+  EXPECT_THAT(file_name("a/b[c=d e]@x/6.1"), testing::MatchesRegex("a_b_c_d_e__x_6[.]1-[0-9a-f]{8}"));
+  EXPECT_EQ(file_name("../\x1b\n'").find_first_of("/\x1b\n'"), std::string::npos);
+  EXPECT_NE(file_name("a+1"), file_name("a 1"));
+  EXPECT_EQ(file_name("a"), file_name("a"));
+}
+
 TEST(CoverageFolder, DifferentCasesHaveDifferentFolders) {
   CaseResult one, other;
   one.id = "a[at=1 page + 1]";

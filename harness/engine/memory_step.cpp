@@ -2,8 +2,6 @@
 // The step that looks at memory: is it what the guest was given, has any been lost, has any come back.
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "harness/engine/case_runner.h"
 
 namespace kexlab::engine {
@@ -20,16 +18,6 @@ constexpr std::uint64_t kept_by_firmware_kib = kib_per_mib;
 std::uint64_t least_total_kib(std::uint64_t given_kib) {
   const std::uint64_t taken = given_kib / 8 + 48 * kib_per_mib;
   return given_kib > taken ? given_kib - taken : 0;
-}
-
-std::optional<std::uint64_t> kib_of(std::string_view meminfo, std::string_view key) {
-  const auto at = meminfo.find(key);
-  if (at == std::string_view::npos) return std::nullopt;
-  auto rest = meminfo.substr(at + key.size());
-  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
-  std::uint64_t value = 0;
-  const auto end = std::from_chars(rest.data(), rest.data() + rest.size(), value);
-  return end.ec == std::errc() ? std::optional(value) : std::nullopt;
 }
 
 std::string mib(std::uint64_t kib) { return fmt::format("{:.1f} MiB", static_cast<double>(kib) / kib_per_mib); }
@@ -50,7 +38,8 @@ std::string outside(std::string_view what, std::uint64_t kib, std::uint64_t leas
 Result<CaseRunner::Meminfo> CaseRunner::read_meminfo() {
   auto bytes = read_guest_file(session_, "/proc/meminfo", meminfo_size, soon());
   if (!bytes) return tl::unexpected(bytes.error());
-  const auto total = kib_of(as_text(*bytes), "MemTotal:"), free = kib_of(as_text(*bytes), "MemFree:");
+  const auto total = model::meminfo_kib(as_text(*bytes), "MemTotal"),
+             free = model::meminfo_kib(as_text(*bytes), "MemFree");
   if (total && free) return Meminfo{*total, *free};
   return fail(Errc::corrupt, "read /proc/meminfo in the guest", "there is no MemTotal or no MemFree line");
 }

@@ -18,38 +18,14 @@ constexpr unsigned most_probes_of_the_dead = 40;
 // Shrinking stops this long before the case's deadline.
 constexpr std::chrono::seconds time_of_a_probe{5};
 
-std::string outcome_text(long value, int error) {
-  return error != 0 ? errno_name(error) : value == 0 ? std::string("ok") : fmt::format("value {}", value);
-}
-
-std::string rule_text(const model::Prediction& predicted) {
-  return fmt::format("rule '{}': {} ({})", predicted.rule->name, predicted.rule->text, predicted.rule->source);
-}
-
-std::string limit_text(const std::optional<std::int64_t>& limit) { return limit ? std::to_string(*limit) : "absent"; }
-
-/// What the state after a call has otherwise than predicted; empty where nothing.
-std::string state_difference(const model::State& found, const model::State& expected) {
-  std::string text;
-  auto tell = [&](const char* name, const std::string& is, const std::string& want) {
-    if (is != want) text += fmt::format("{}{} is {}, expected {}", text.empty() ? "" : ", ", name, is, want);
-  };
-  tell("loaded", std::to_string(found.loaded), std::to_string(expected.loaded));
-  tell("crash_loaded", std::to_string(found.crash_loaded), std::to_string(expected.crash_loaded));
-  tell("load_disabled", std::to_string(found.load_disabled), std::to_string(expected.load_disabled));
-  tell("load_limit_reboot", limit_text(found.load_limit_reboot), limit_text(expected.load_limit_reboot));
-  tell("load_limit_panic", limit_text(found.load_limit_panic), limit_text(expected.load_limit_panic));
-  return text;
-}
-
 std::optional<random::Difference> compare(std::size_t index, const wire::Message& call, const wire::Message& state,
                                           const model::Prediction& predicted) {
   const auto value = static_cast<long>(static_cast<std::int64_t>(call.number("value").value_or(0)));
   const int error = static_cast<int>(call.number("errno").value_or(0));
   if (value != predicted.value || error != predicted.error) {
     return random::Difference{index,
-                              fmt::format("the kernel answered {}, expected {} — {}", outcome_text(value, error),
-                                          outcome_text(predicted.value, predicted.error), rule_text(predicted)),
+                              fmt::format("the kernel answered {}, expected {} — {}", answer_text(value, error),
+                                          answer_text(predicted.value, predicted.error), rule_text(predicted)),
                               std::string(predicted.rule->name)};
   }
   const std::string wrong = state_difference(state_of(state), predicted.after);

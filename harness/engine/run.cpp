@@ -6,8 +6,6 @@
 #include <sys/sysinfo.h>
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -20,14 +18,6 @@ namespace {
 
 // QEMU's own memory beside the guest's: code cache of the translator and buffers, as seen with QEMU 7.2 under TCG.
 constexpr std::uint64_t overhead_mib = 160;
-
-std::pair<unsigned, unsigned> numbers_of(std::string_view version) {
-  unsigned major = 0, minor = 0;
-  const auto first = std::from_chars(version.data(), version.data() + version.size(), major);
-  if (first.ptr < version.data() + version.size() && *first.ptr == '.')
-    std::from_chars(first.ptr + 1, version.data() + version.size(), minor);
-  return {major, minor};
-}
 
 std::uint64_t free_memory_mib() {
   struct sysinfo info {};
@@ -120,10 +110,10 @@ std::string why_skip(const scenario::Case& what, const Bench& bench) {
       return "a program of " + bench.target->name + " cannot say numbers of more than 32 bits";
     if (feature == "witness" && bench.witness.empty()) return "there is no witness for " + bench.target->name;
   }
-  const auto version = numbers_of(kernel.release);
-  if (what.since && version < numbers_of(*what.since))
+  const auto version = version_of(kernel.release);
+  if (what.since && version < version_of(*what.since))
     return fmt::format("only since Linux {}, this is {}", *what.since, kernel.release);
-  if (what.until && version >= numbers_of(*what.until))
+  if (what.until && version >= version_of(*what.until))
     return fmt::format("only until Linux {}, this is {}", *what.until, kernel.release);
   return {};
 }
@@ -182,19 +172,12 @@ struct Runner::Queue {
 
 std::filesystem::path attachment_file(const std::filesystem::path& folder, const CaseResult& result,
                                       const Attachment& attachment) {
-  std::string name = result.id + "." + result.target + "." + result.kernel;
-  for (char& c : name) {
-    if (c == '/') c = '-';
-    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-                       std::string_view("-._=+,[]").find(c) != std::string_view::npos;
-    if (!plain) c = '~';
-  }
-  return folder / (name + "." + attachment.name);
+  return folder / (file_name(key_of(result)) + "." + attachment.name);
 }
 
 void Runner::finish(Queue& queue, const Bench& bench, CaseResult result) {
-  // What was found on the way to a verdict shows the same with less.
-  const std::string what = result.attachments.empty()
+  // What was found on the way to a verdict shows the same with less, where it was kept.
+  const std::string what = result.attachments.empty() || options_.attachments.empty()
                                ? result.id
                                : attachment_file(options_.attachments, result, result.attachments.front()).string();
   result.reproduce = fmt::format("{} '{}' --target {}{}", options_.command, what, result.target,

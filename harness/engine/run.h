@@ -28,8 +28,8 @@ struct RunOptions {
   std::uint64_t memory_mib = 0;        ///< for all guests together; 0: three quarters of what the host has free
   std::vector<CaseResult> earlier;     ///< results of the run that is resumed; their cases are not run again
   std::string command = "kexlab run";  ///< what a result's `reproduce` line starts with
-  std::filesystem::path attachments;   ///< where attachments of results are stored (see attachment_file)
-  unsigned stop_after = 0;             ///< so many cases that failed or timed out end the run; 0: none do
+  std::filesystem::path attachments;  ///< where attachments of results are stored (see attachment_file); empty: nowhere
+  unsigned stop_after = 0;            ///< so many cases that failed or timed out end the run; 0: none do
 };
 
 /// All cases that apply to the benches' targets, in a stable order.
@@ -38,7 +38,7 @@ std::vector<Job> make_jobs(const std::vector<scenario::Case>& cases, const std::
 /// Why this case cannot tell anything about this kernel on this target; empty where it can.
 std::string why_skip(const scenario::Case& what, const Bench& bench);
 
-/// The file that an attachment of a result is stored in: "contract-random[seed=1].x86_64.debian-6.1.calls.yaml".
+/// The file that an attachment of a result is stored in: its key's file_name, then the attachment's own name.
 std::filesystem::path attachment_file(const std::filesystem::path& folder, const CaseResult& result,
                                       const Attachment& attachment);
 

@@ -269,6 +269,42 @@ TEST_F(RunnerTest, a_run_ends_after_as_many_failures_as_it_was_to_see) {
   EXPECT_THAT(notices[0].text, HasSubstr("ended after 1 failed cases"));
 }
 
+// A random step whose first call is answered otherwise than the model says.
+constexpr const char* random_calls = R"(name: a/random
+about: Random calls.
+steps:
+  - random: {calls: 16, seed: 5}
+)";
+
+TEST_F(RunnerTest, what_shows_it_with_less_is_run_again_where_it_was_kept) {
+  instead_ = [](Agent& self, const wire::Message& request, FakeWire& wire) {
+    if (request.op != "batch") return false;
+    const auto requests = wire::decode_list(request.bytes("requests").value_or(ByteView{}));
+    std::vector<wire::Message> answers;
+    for (const auto& one : *requests) {
+      wire::Message answer{.op = one.op};
+      answers.push_back(answer.set("value", -1).set("errno", 5));
+    }
+    const Bytes list = wire::encode_list(answers);
+    wire::Message fields;
+    self.answer(wire, request, std::move(fields.set("answers", ByteView(list))));
+    return true;
+  };
+  const auto cases = cases_of(random_calls);
+  options_.command = "kexlab run";
+  EXPECT_EQ(run(cases).total.failed, 1u);
+  options_.attachments = "found";
+  EXPECT_EQ(run(cases).total.failed, 1u);
+  const auto finished = recorder_.all<CaseFinished>();
+  ASSERT_THAT(finished, SizeIs(2));
+  for (const auto& one : finished) ASSERT_THAT(one.result.attachments, SizeIs(1));
+  EXPECT_EQ(finished[0].result.reproduce, "kexlab run 'a/random' --target arm64");
+  const auto& result = finished[1].result;
+  const auto file = attachment_file("found", result, result.attachments[0]);
+  EXPECT_EQ(result.reproduce, "kexlab run '" + file.string() + "' --target arm64");
+  EXPECT_THAT(file.string(), testing::MatchesRegex("found/a_random_arm64_self-kernel-[0-9a-f]{8}[.]calls[.]yaml"));
+}
+
 TEST_F(RunnerTest, earlier_results_are_counted_and_not_run_again) {
   CaseResult earlier{.id = "a/self", .target = "arm64", .kernel = "self-kernel", .outcome = Outcome::failed};
   CaseResult of_another_kernel{.id = "a/state", .target = "arm64", .kernel = "other", .outcome = Outcome::passed};

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the model must know of the kernel and its state before a call.
+// What the model must know of the kernel and its state before a call, and how what it says is told.
+#include <fmt/format.h>
+
+#include <array>
 #include <charconv>
 
 #include "harness/engine/case_runner.h"
@@ -16,15 +19,46 @@ std::map<std::string, std::string> without_prefix(const std::map<std::string, st
   return options;
 }
 
-std::pair<unsigned, unsigned> version_of(std::string_view release) {
-  unsigned major = 0, minor = 0;
-  const auto dot = release.find('.');
-  std::from_chars(release.data(), release.data() + release.size(), major);
-  if (dot != std::string_view::npos) std::from_chars(release.data() + dot + 1, release.data() + release.size(), minor);
-  return {major, minor};
+/// What of a state can be seen, by the names that scenarios have for it.
+std::array<std::pair<const char*, std::string>, 5> members_of(const model::State& state) {
+  auto limit = [](const std::optional<std::int64_t>& value) { return value ? std::to_string(*value) : "absent"; };
+  return {{{"loaded", std::to_string(state.loaded)},
+           {"crash_loaded", std::to_string(state.crash_loaded)},
+           {"load_disabled", std::to_string(state.load_disabled)},
+           {"load_limit_reboot", limit(state.load_limit_reboot)},
+           {"load_limit_panic", limit(state.load_limit_panic)}}};
 }
 
 }  // namespace
+
+std::pair<unsigned, unsigned> version_of(std::string_view release) {
+  unsigned major = 0, minor = 0;
+  const char* const end = release.data() + release.size();
+  const auto first = std::from_chars(release.data(), end, major);
+  if (first.ptr < end && *first.ptr == '.') std::from_chars(first.ptr + 1, end, minor);
+  return {major, minor};
+}
+
+std::string state_text(const model::State& state) {
+  std::string text;
+  for (const auto& [name, value] : members_of(state))
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, value);
+  return text;
+}
+
+std::string state_difference(const model::State& found, const model::State& expected) {
+  std::string text;
+  const auto is = members_of(found), want = members_of(expected);
+  for (std::size_t i = 0; i < is.size(); ++i) {
+    if (is[i] == want[i]) continue;
+    text += fmt::format("{}{} is {}, expected {}", text.empty() ? "" : ", ", is[i].first, is[i].second, want[i].second);
+  }
+  return text;
+}
+
+std::string rule_text(const model::Prediction& predicted) {
+  return fmt::format("rule '{}': {} ({})", predicted.rule->name, predicted.rule->text, predicted.rule->source);
+}
 
 model::State state_of(const wire::Message& answer) {
   model::State state;

@@ -9,6 +9,7 @@
 
 #include "harness/images/digest.h"
 #include "harness/images/file.h"
+#include "harness/images/trim.h"
 
 namespace kexlab::images {
 namespace fs = std::filesystem;
@@ -17,12 +18,6 @@ namespace {
 constexpr std::chrono::seconds update_deadline{600};
 constexpr std::chrono::seconds download_deadline{1800};
 constexpr std::chrono::hours lists_fresh{24};
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 /// The fields of the first record of a control file (deb822(5)); a continued field keeps its first line only.
 std::map<std::string, std::string> first_record(std::string_view text) {

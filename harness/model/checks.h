@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the rules of kexec_load(2) and of kexec_file_load(2) have in common. Internal to the model.
+// What the rules of kexec_load(2) and of kexec_file_load(2) have in common. Internal to the model and to the random
+// calls.
 #pragma once
 
 #include <optional>

@@ -337,16 +337,22 @@ const Rule* find_rule(std::string_view name) {
   return nullptr;
 }
 
-std::optional<std::uint64_t> ram_pages_from_meminfo(std::string_view text, std::uint64_t page_size) {
-  constexpr std::string_view key = "MemTotal:";
-  const std::size_t at = text.starts_with(key) ? 0 : text.find("\nMemTotal:");
-  if (at == std::string_view::npos || page_size == 0) return std::nullopt;
-  std::string_view rest = text.substr(text.find(':', at) + 1);
-  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+std::optional<std::uint64_t> meminfo_kib(std::string_view text, std::string_view name) {
+  while (!text.empty() && !(text.starts_with(name) && text.substr(name.size()).starts_with(':'))) {
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  }
+  if (text.empty()) return std::nullopt;
+  text.remove_prefix(name.size() + 1);
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
   std::uint64_t kib = 0;
-  auto [end, code] = std::from_chars(rest.data(), rest.data() + rest.size(), kib);
-  if (code != std::errc() || kib > (~std::uint64_t{0} >> 10)) return std::nullopt;
-  return kib * 1024 / page_size;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), kib);
+  return code == std::errc() ? std::optional(kib) : std::nullopt;
+}
+
+std::optional<std::uint64_t> ram_pages_from_meminfo(std::string_view text, std::uint64_t page_size) {
+  const auto kib = meminfo_kib(text, "MemTotal");
+  if (!kib || page_size == 0 || *kib > (~std::uint64_t{0} >> 10)) return std::nullopt;
+  return *kib * 1024 / page_size;
 }
 
 }  // namespace kexlab::model

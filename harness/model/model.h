@@ -66,6 +66,8 @@ std::vector<const Rule*> rules(std::string_view target);
 /// The named rule, of kexec_load(2) or of kexec_file_load(2), or nullptr.
 const Rule* find_rule(std::string_view name);
 
+/// KiB of a line of /proc/meminfo ("MemFree"), nothing where there is no such line or no number in it.
+std::optional<std::uint64_t> meminfo_kib(std::string_view text, std::string_view name);
 /// totalram_pages() from /proc/meminfo's text (MemTotal), nothing where it has no such line.
 /// Source: fs/proc/meminfo.c (meminfo_proc_show), mm/show_mem.c (si_meminfo).
 std::optional<std::uint64_t> ram_pages_from_meminfo(std::string_view text, std::uint64_t page_size);

@@ -426,6 +426,9 @@ TEST(Meminfo, GivesThePagesThatTheKernelCounts) {
   EXPECT_EQ(ram_pages_from_meminfo("MemTotal:", 4096), std::nullopt);
   EXPECT_EQ(ram_pages_from_meminfo("MemTotal: 18446744073709551615 kB\n", 4096), std::nullopt);
   EXPECT_EQ(ram_pages_from_meminfo("", 4096), std::nullopt);
+  EXPECT_EQ(ram_pages_from_meminfo("MemTotal: 4 kB", 0), std::nullopt);
+  EXPECT_EQ(meminfo_kib("MemTotal: 1 kB\nMemFree:   5 kB\n", "MemFree"), 5u);
+  EXPECT_EQ(meminfo_kib("MemTotal: 1 kB\nMemFree2:   5 kB\nMemFree", "MemFree"), std::nullopt);
 }
 
 TEST(Limits, EveryCallThatPassesTheLimitTakesOneWhateverBecomesOfIt) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "harness/model/checks.h"
 #include "harness/random/random.h"
 #include "harness/random/source.h"
 #include "kexlab/arch.h"
@@ -115,6 +116,9 @@ void move_segment(Maker& make) {
   const Segment other = make.any_segment();
   const std::uint64_t page = make.page(), other_end = other.mem + other.memsz;
   const Range crash = make.crash_range();
+  // Where physical addresses end: 46 bits on x86_64, 52 with five-level page tables (arch/x86/include/asm/sparsemem.h,
+  // MAX_PHYSMEM_BITS, which is its KEXEC_DESTINATION_MEMORY_LIMIT); 48 or 52 on arm64 (arch/arm64/Kconfig,
+  // ARM64_PA_BITS).
   const std::uint64_t top = std::uint64_t{1} << make.any_of({46, 48, 52});
   segment.mem = make.any_of({segment.mem + 1,
                              segment.mem - 1,
@@ -203,10 +207,6 @@ constexpr Mistake mistakes[] = {flip_flag,    set_high_bit,  change_arch,  chang
 
 // --- what the model does not know is taken out again ---
 
-bool since(const World& world, unsigned major, unsigned minor) {
-  return std::pair(world.situation.major, world.situation.minor) >= std::pair(major, minor);
-}
-
 void leave_memory(Maker& make, Segment& segment) {
   const std::uint64_t room = make.crash_range().size();
   const bool crash = (make.call.plan.flags & kexec::on_crash) != 0;
@@ -251,7 +251,7 @@ void cut_to_32_bits(Plan& plan) {
 void keep_to_what_is_known(Maker& make) {
   Plan& plan = make.call.plan;
   if (make.world.bits == 32) cut_to_32_bits(plan);
-  const bool fills_memory = since(make.world, 6, 8);
+  const bool fills_memory = model::since(make.world.situation, 6, 8);
   if (fills_memory && plan.count() > plan.segments.size() && plan.count() <= kexec::segment_max) {
     plan.nr_segments.reset();
   }

@@ -11,6 +11,7 @@
 #include <iterator>
 #include <pugixml.hpp>
 
+#include "harness/engine/run.h"
 #include "harness/report/json.h"
 #include "harness/report/testing_events.h"
 
@@ -228,6 +229,35 @@ TEST_F(ReportTest, bytes_that_are_no_utf8_are_replaced) {
   const auto stored = read_results(file_);
   ASSERT_TRUE(stored) << stored.error().str();
   EXPECT_EQ(stored->results[0].about, "caf\xef\xbf\xbd \xef\xbf\xbd");
+}
+
+// Files that belong to results.
+
+CaseResult case_with_attachments() {
+  auto result = failed_case();
+  result.attachments = {{"calls.yaml", "name: one\n"}, {"more.txt", ""}};
+  return result;
+}
+
+TEST_F(ReportTest, attachments_are_stored_under_the_name_of_their_case) {
+  const auto result = case_with_attachments();
+  auto sink = make_attachments(folder_ / "found", [this](const Error& error) { troubles_.push_back(error); });
+  sink->on(CaseFinished{passed_case("a")});
+  EXPECT_FALSE(fs::exists(folder_ / "found")) << "nothing was found";
+  sink->on(CaseFinished{result});
+  EXPECT_THAT(troubles_, IsEmpty());
+  for (const auto& attachment : result.attachments) {
+    const auto file = engine::attachment_file(folder_ / "found", result, attachment);
+    EXPECT_EQ(file.parent_path(), folder_ / "found") << "an id is no path";
+    EXPECT_TRUE(fs::exists(file)) << file;
+    EXPECT_EQ(contents(file), attachment.text);
+  }
+}
+
+TEST_F(ReportTest, attachments_that_cannot_be_written_are_told) {
+  auto sink = make_attachments("/proc/no", [this](const Error& error) { troubles_.push_back(error); });
+  sink->on(CaseFinished{case_with_attachments()});
+  EXPECT_THAT(troubles_, SizeIs(2));
 }
 
 // JUnit XML.

@@ -9,7 +9,8 @@
 namespace kexlab::report::testing_events {
 
 inline engine::CaseResult passed_case(const std::string& id) {
-  engine::CaseResult result{.id = id, .scenario = id, .about = "about", .target = "arm64", .kernel = "k", .outcome = engine::Outcome::passed};
+  engine::CaseResult result{
+      .id = id, .scenario = id, .about = "about", .target = "arm64", .kernel = "k", .outcome = engine::Outcome::passed};
   result.seconds = 0.25;
   result.reproduce = "kexlab run " + id;
   return result;
@@ -38,7 +39,8 @@ inline engine::CaseResult failed_case() {
 }
 
 inline engine::RunStarted started() {
-  engine::RunStarted run{.id = "20260101T000000Z-abcd", .started = "2026-01-01T00:00:00Z", .version = "1.0", .cases = 5, .jobs = 2};
+  engine::RunStarted run{
+      .id = "20260101T000000Z-abcd", .started = "2026-01-01T00:00:00Z", .version = "1.0", .cases = 5, .jobs = 2};
   run.kernels = {{"arm64/k", "made up sha256:0"}};
   run.host = {{"cores", "2"}};
   run.wanted = {"reboot/*", "tag:smoke"};
@@ -49,7 +51,8 @@ inline engine::RunStarted started() {
 }
 
 inline engine::RunFinished finished() {
-  engine::RunFinished end{.total = {1, 1, 1, 1, 1}, .seconds = 12.5, .peak_memory_kib = 2048, .results = "kexlab-results/one"};
+  engine::RunFinished end{
+      .total = {1, 1, 1, 1, 1}, .seconds = 12.5, .peak_memory_kib = 2048, .results = "kexlab-results/one"};
   end.by_target["arm64"] = end.total;
   return end;
 }

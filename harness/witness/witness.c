@@ -34,8 +34,8 @@ static uint64_t read_word(const volatile uint8_t *at, uint64_t left) {
   return swap_if_big(*(const volatile uint64_t *)at);
 }
 
-/* kexlab/fast_digest.h over `size` bytes, with the word at the offset `hole` taken as zero. An offset, not an address: a
- * segment may lie at 0. */
+/* kexlab/fast_digest.h over `size` bytes, with the word at the offset `hole` taken as zero. An offset, not an address:
+ * a segment may lie at 0. */
 static uint64_t digest(uintptr_t start, uint64_t size, uint64_t hole) {
   const volatile uint8_t *at = (const volatile uint8_t *)start;
   uint64_t state = 0;

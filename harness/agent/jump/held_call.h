@@ -11,7 +11,7 @@ namespace kexlab::agent {
 
 struct HeldCall {
   CallResult result;
-  std::string held;     ///< sorts of registers that were held, separated by spaces: "general segments sse"; may be empty
+  std::string held;  ///< sorts of registers that were held, separated by spaces: "general segments sse"; may be empty
   std::string changed;  ///< a line for each that has another value after the call; empty: none
 };
 

@@ -45,7 +45,8 @@ using Result = tl::expected<T, Error>;
 using Status = Result<void>;
 
 /// Shorthand for returning an error from a function that returns a Result.
-[[nodiscard]] inline tl::unexpected<Error> fail(Errc code, std::string asked, std::string broke, std::string hint = {}) {
+[[nodiscard]] inline tl::unexpected<Error> fail(Errc code, std::string asked, std::string broke,
+                                                std::string hint = {}) {
   return tl::unexpected<Error>(Error{code, std::move(asked), std::move(broke), std::move(hint)});
 }
 

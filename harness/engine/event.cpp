@@ -36,7 +36,9 @@ std::string file_name(std::string_view id) {
   std::string name(id);
   std::replace_if(
       name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0 && c != '-' && c != '.'; }, '_');
-  return fmt::format("{}-{:08x}", name, fast_digest(as_bytes(id)) & 0xffffffff);
+  // What tells ids apart may stand in their last bytes alone, and those reach the digest's upper half only.
+  const auto digest = fast_digest(as_bytes(id));
+  return fmt::format("{}-{:08x}", name, (digest ^ digest >> 32) & 0xffffffff);
 }
 
 }  // namespace kexlab::engine

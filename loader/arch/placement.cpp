@@ -91,6 +91,39 @@ void Placement::add(const std::string& name, const Range& where, std::vector<Pie
   segments_.push_back(std::move(segment));
 }
 
+namespace {
+
+// The first `size` bytes of a piece, and what is behind them.
+std::pair<Piece, Piece> split(const Piece& piece, std::uint64_t size) {
+  assert(piece.kind != Piece::Kind::pattern && size <= piece.length());
+  if (piece.kind == Piece::Kind::source) {
+    return {Piece::of_source(piece.source, piece.offset, size),
+            Piece::of_source(piece.source, piece.offset + size, piece.size - size)};
+  }
+  const auto middle = piece.bytes.begin() + static_cast<std::ptrdiff_t>(size);
+  return {Piece::of(Bytes(piece.bytes.begin(), middle)), Piece::of(Bytes(middle, piece.bytes.end()))};
+}
+
+}  // namespace
+
+void Placement::overlay(std::uint64_t address, Bytes bytes) {
+  const auto segment = std::find_if(segments_.begin(), segments_.end(), [&](const Segment& each) {
+    return address >= each.mem && address - each.mem < each.bufsz;
+  });
+  assert(segment != segments_.end());
+  std::uint64_t inside = address - segment->mem;
+  auto piece = segment->pieces.begin();
+  for (; inside >= piece->length(); ++piece) inside -= piece->length();
+  auto [before, rest] = split(*piece, inside);
+  auto [replaced, behind] = split(rest, bytes.size());
+  std::vector<Piece> parts;
+  for (Piece& part : std::vector<Piece>{before, Piece::of(std::move(bytes)), behind}) {
+    if (part.length() != 0) parts.push_back(std::move(part));
+  }
+  piece = segment->pieces.erase(piece);
+  segment->pieces.insert(piece, parts.begin(), parts.end());
+}
+
 std::string asked_of(const LoadRequest& request) {
   return "plan " + request.machine->arch + (request.crash ? " crash kernel " : " kernel ") + request.kernel_source;
 }

@@ -42,6 +42,10 @@ class Placement {
   /// Adds the segment that fills a reserved range. Precondition: the pieces fit into it.
   void add(const std::string& name, const Range& where, std::vector<Piece> pieces);
 
+  /// Other bytes in place of those that a segment has at this address. Precondition: they lie inside one of its pieces
+  /// that is inline or of a source.
+  void overlay(std::uint64_t address, Bytes bytes);
+
   [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }
   [[nodiscard]] std::uint64_t page_size() const { return page_size_; }
 

@@ -15,8 +15,8 @@
 
 namespace kexlab::samples {
 
-/// A machine saved in testdata/: Debian's 6.1 cloud kernels (i386: 686-pae) under QEMU 7.2, "q35" and "virt" without
-/// UEFI.
+/// A machine saved in testdata/: Debian's 6.1 kernels (x86_64 and arm64: cloud, i386: 686-pae) under QEMU 7.2, "q35", "virt"
+/// without UEFI, and "pseries" (its device tree without the gaps between its blocks).
 inline Machine machine(const std::string& name) {
   const auto path = std::filesystem::path(KEXLAB_SOURCE_DIR "/loader/arch/testdata") / (name + ".json");
   std::ifstream file(path, std::ios::binary);
@@ -90,7 +90,10 @@ inline void expect_sound(const Plan& plan, const LoadRequest& request) {
   }
   EXPECT_TRUE(range_of(segment(plan, "stub")).contains(plan.entry));
   const Segment kernel = segment(plan, "kernel");
-  for (const Piece& piece : kernel.pieces) EXPECT_EQ(piece.source, "kernel");
+  for (const Piece& piece : kernel.pieces) {
+    const bool by_reference = piece.kind == Piece::Kind::source && piece.source == "kernel";
+    EXPECT_TRUE(by_reference || piece.length() <= 4) << "of its own no more than a flag";
+  }
   const Segment* initrd = find_segment(plan, "initrd");
   ASSERT_EQ(initrd != nullptr, request.initrd.size() != 0);
   if (initrd != nullptr) {

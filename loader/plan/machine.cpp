@@ -16,6 +16,11 @@ constexpr const char* fdt_path = "/sys/firmware/fdt";
 constexpr const char* boot_params_path = "/sys/kernel/boot_params/data";
 constexpr const char* boot_params_version_path = "/sys/kernel/boot_params/version";
 constexpr const char* vmcoreinfo_path = "/sys/kernel/vmcoreinfo";
+// What powerpc tells in the live device tree instead of /proc/iomem. Source: arch/powerpc/kexec/core.c (kexec_setup).
+constexpr const char* kernel_end_path = "/proc/device-tree/chosen/linux,kernel-end";
+constexpr const char* crash_base_path = "/proc/device-tree/chosen/linux,crashkernel-base";
+constexpr const char* crash_size_path = "/proc/device-tree/chosen/linux,crashkernel-size";
+constexpr const char* crash_size_now_path = "/sys/kernel/kexec_crash_size";
 
 std::string note_path(unsigned cpu) { return "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/crash_notes"; }
 std::string note_size_path(unsigned cpu) { return note_path(cpu) + "_size"; }
@@ -73,6 +78,46 @@ Status read_notes(const FileReader& read, Machine& machine) {
   return {};
 }
 
+// A property that is one physical address: phys_addr_t, big endian.
+Result<std::optional<std::uint64_t>> read_address(const FileReader& read, const char* path) {
+  const auto bytes = read(path);
+  if (!bytes) return std::nullopt;
+  if (bytes->size() == 4) return read_int<std::uint32_t>(*bytes, 0, std::endian::big);
+  if (bytes->size() == 8) return read_int<std::uint64_t>(*bytes, 0, std::endian::big);
+  return bad_file(path, as_text(*bytes), "an address of 4 or 8 bytes");
+}
+
+// Adds what /proc/iomem would say inside the System RAM that holds it; nothing where it lies in none, or is there.
+void add_inside_ram(MemoryMap& memory, const Range& range, const char* name) {
+  if (range.empty() || !memory.named(name).empty()) return;
+  const auto ram = std::find_if(memory.entries.begin(), memory.entries.end(), [&](const MemoryEntry& entry) {
+    return entry.depth == 0 && entry.name == "System RAM" && entry.range.contains(range);
+  });
+  if (ram == memory.entries.end()) return;
+  const auto behind = std::find_if(ram + 1, memory.entries.end(), [&](const MemoryEntry& entry) {
+    return entry.depth == 0 || entry.range.start >= range.end;
+  });
+  memory.entries.insert(behind, MemoryEntry{range, 1, name});
+}
+
+// The running kernel from address 0 to its end, which no segment may start below (machine_kexec_prepare,
+// arch/powerpc/kexec/core_64.c), and the reservation for a crash kernel, whose size may have shrunk since.
+Status add_from_device_tree(const FileReader& read, MemoryMap& memory) {
+  const auto kernel_end = read_address(read, kernel_end_path);
+  const auto base = read_address(read, crash_base_path);
+  const auto size = read_address(read, crash_size_path);
+  for (const auto* number : {&kernel_end, &base, &size}) {
+    if (!*number) return tl::unexpected<Error>(number->error());
+  }
+  if (*kernel_end) add_inside_ram(memory, {0, **kernel_end}, "Kernel code");
+  if (!*base || !*size) return {};
+  const auto text = read(crash_size_now_path);  // EBUSY while a call is under way
+  const auto now = text ? parse_unsigned(without_newline(as_text(*text)), 10) : std::nullopt;
+  const auto reservation = Range::sized(**base, now.value_or(**size));
+  if (reservation) add_inside_ram(memory, *reservation, "Crash kernel");
+  return {};
+}
+
 Status read_required(const FileReader& read, Machine& machine) {
   auto cmdline = need(read, cmdline_path);
   auto release = need(read, release_path);
@@ -83,6 +128,7 @@ Status read_required(const FileReader& read, Machine& machine) {
     return fail(Errc::not_found, "read the machine", std::string(iomem_path) + " does not exist", "mount /proc");
   auto memory = parse_iomem(as_text(*iomem));
   if (!memory) return tl::unexpected<Error>(memory.error());
+  if (auto added = add_from_device_tree(read, *memory); !added) return added;
   machine.cmdline = std::move(*cmdline);
   machine.release = std::move(*release);
   machine.memory = std::move(*memory);
@@ -109,7 +155,8 @@ Status read_optional(const FileReader& read, Machine& machine) {
 
 std::vector<std::string> machine_files() {
   std::vector<std::string> files = {
-      iomem_path, cmdline_path, release_path, fdt_path, boot_params_path, boot_params_version_path, vmcoreinfo_path};
+      iomem_path,      cmdline_path,    release_path,    fdt_path,        boot_params_path,   boot_params_version_path,
+      vmcoreinfo_path, kernel_end_path, crash_base_path, crash_size_path, crash_size_now_path};
   for (unsigned cpu = 0; cpu < Machine::usual_cpus; ++cpu) {
     files.push_back(note_path(cpu));
     files.push_back(note_size_path(cpu));

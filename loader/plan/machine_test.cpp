@@ -66,6 +66,52 @@ TEST(ReadMachine, DoesWithoutWhatAKernelMayLack) {
   EXPECT_EQ(machine->vmcoreinfo, std::nullopt);
 }
 
+// powerpc's /proc/iomem tells neither of them.
+class FromDeviceTree : public testing::Test {
+ protected:
+  Files files_{{"/proc/iomem", "00000000-3fffffff : System RAM\n200080000000-2000ffffffff : pci@800000020000000\n"},
+               {"/proc/cmdline", ""},
+               {"/proc/sys/kernel/osrelease", "6.1.0"},
+               {"/proc/device-tree/chosen/linux,kernel-end", bytes({0, 0, 0, 0, 2, 0x88, 0, 0})},
+               {"/proc/device-tree/chosen/linux,crashkernel-base", bytes({0, 0, 0, 0, 0x20, 0, 0, 0})},
+               {"/proc/device-tree/chosen/linux,crashkernel-size", bytes({0, 0, 0, 0, 0x10, 0, 0, 0})}};
+
+  static std::string bytes(const std::vector<int>& values) { return {values.begin(), values.end()}; }
+  std::vector<Range> named(const char* name) {
+    const auto machine = read(files_, "ppc64le", 65536);
+    EXPECT_TRUE(machine) << machine.error().str();
+    return machine ? machine->memory.named(name) : std::vector<Range>{};
+  }
+};
+
+TEST_F(FromDeviceTree, ComesWhatPowerpcTellsThere) {
+  EXPECT_EQ(named("Kernel code"), (std::vector<Range>{{0, 0x2880000}}));
+  EXPECT_EQ(named("Crash kernel"), (std::vector<Range>{{0x20000000, 0x30000000}}));
+  const auto machine = read(files_, "ppc64le", 65536);
+  ASSERT_TRUE(machine) << machine.error().str();
+  EXPECT_EQ(machine->memory.entries.at(1).depth, 1u) << "inside System RAM";
+  EXPECT_EQ(machine->memory.entries.at(3).name, "pci@800000020000000");
+}
+
+TEST_F(FromDeviceTree, AReservationIsAsLargeAsItIsNow) {
+  files_["/sys/kernel/kexec_crash_size"] = "134217728\n";
+  EXPECT_EQ(named("Crash kernel"), (std::vector<Range>{{0x20000000, 0x28000000}}));
+  files_["/sys/kernel/kexec_crash_size"] = "0\n";
+  EXPECT_TRUE(named("Crash kernel").empty());
+}
+
+TEST_F(FromDeviceTree, IomemIsHeardFirst) {
+  files_["/proc/iomem"] = "00000000-3fffffff : System RAM\n  10000000-1fffffff : Crash kernel\n";
+  EXPECT_EQ(named("Crash kernel"), (std::vector<Range>{{0x10000000, 0x20000000}}));
+}
+
+TEST_F(FromDeviceTree, NumbersMayHaveFourBytes) {
+  files_["/proc/device-tree/chosen/linux,kernel-end"] = bytes({1, 0, 0, 0});
+  EXPECT_EQ(named("Kernel code"), (std::vector<Range>{{0, 0x1000000}}));
+  files_["/proc/device-tree/chosen/linux,kernel-end"] = "odd";
+  EXPECT_FALSE(read(files_, "ppc64le", 65536).has_value());
+}
+
 TEST(ReadMachine, AsksOnlyForTheFilesThatItNames) {
   const auto named = machine_files();
   const Files files = x86_files();

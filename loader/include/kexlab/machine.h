@@ -56,7 +56,7 @@ struct Machine {
   std::uint64_t page_size = 4096;
   std::string release;  ///< uname -r
   std::string cmdline;  ///< of the running kernel, without the newline
-  MemoryMap memory;
+  MemoryMap memory;     ///< /proc/iomem; powerpc's "Kernel code" and "Crash kernel" from /chosen of /proc/device-tree
   Bytes fdt;          ///< /sys/firmware/fdt, empty where there is none
   Bytes boot_params;  ///< /sys/kernel/boot_params/data (x86), empty where there is none
   std::uint64_t boot_params_version = 0;

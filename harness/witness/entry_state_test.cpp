@@ -63,6 +63,10 @@ Registers arm64(std::uint64_t level, std::uint64_t x4) {
           {"cntv_ctl_el0", 5}};
 }
 
+Registers ppc64(std::uint64_t msr) {
+  return {{"r1", 0xc0000000027926e0}, {"r3", 0}, {"r4", 0x10000000}, {"r5", 0}, {"lr", 0x10000000}, {"msr", msr}};
+}
+
 Registers with(Registers registers, const char* name, std::uint64_t value) {
   registers[name] = value;
   return registers;
@@ -77,6 +81,7 @@ const Seen seen[] = {
     {"EL1", "arm64", arm64(4, 0)},
     {"EL2", "arm64", with(arm64(8, 0x50000000), "sctlr_el2", 0x30c50830)},
     {"EL2 with VHE", "arm64", with(arm64(8, 0), "sctlr_el2", 0x30500800)},
+    {"radix tree", "ppc64le", ppc64(0x8000000000001003)},
 };
 
 TEST(CheckRegisters, PassesWhatRealKernelsLeave) {

@@ -2,6 +2,7 @@
 // What the model must know of the kernel and its state before a call, and how what it says is told.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -85,6 +86,8 @@ model::Situation situation_of(const Facts& facts, std::string_view release,
   for (const auto& range : facts.machine.memory.named("Crash kernel")) {
     if (!now.crash_reservation || range.size() > now.crash_reservation->size()) now.crash_reservation = range;
   }
+  for (const auto& range : facts.machine.memory.named("Kernel code"))
+    now.kernel_end = std::max(now.kernel_end, range.end);
   return now;
 }
 

@@ -53,5 +53,21 @@ TEST(Contracts, OwnRulesDecideBetweenControlPagesAndBuffers) {
   }
 }
 
+// Source: arch/powerpc/kexec/core_64.c, machine_kexec_prepare: mem < __pa(_end).
+TEST(PowerPc64, RefusesWhatStartsBelowTheRunningKernelsEnd) {
+  for (const char* arch : {"ppc64", "ppc64le"}) {
+    Situation situation{.arch = arch, .page_size = 65536, .ram_pages = 16384, .kernel_end = 0x2880000};
+    const auto error_at = [&](std::uint64_t mem, std::uint64_t memsz) {
+      const Plan plan{.arch = arch, .segments = {{.name = "s", .mem = mem, .memsz = memsz}}};
+      return predict(situation, plan, {}, false).error;
+    };
+    EXPECT_EQ(error_at(0x2870000, 0x10000), etxtbsy) << "ends where the kernel does";
+    EXPECT_EQ(error_at(0x2880000, 0x10000), 0);
+    EXPECT_EQ(error_at(0, 0), etxtbsy) << "an empty one too";
+    situation.kernel_end = 0;
+    EXPECT_EQ(error_at(0x2870000, 0x10000), 0) << "nothing is known of the kernel's end";
+  }
+}
+
 }  // namespace
 }  // namespace kexlab::model

@@ -45,6 +45,7 @@ struct Situation {
   std::map<std::string, std::string> config;  ///< CONFIG_X → y/m/value, without the prefix
   std::uint64_t ram_pages = 0;                ///< totalram_pages(), see `ram_pages_from_meminfo`; 0: not known
   std::optional<Range> crash_reservation;     ///< "Crash kernel" of /proc/iomem
+  std::uint64_t kernel_end = 0;  ///< end of "Kernel code", on powerpc that of the whole kernel; 0: not known
   State state;
   bool lock_held = false;  ///< by another task, from before the call to its end
   bool la57 = false;       ///< x86_64: five-level paging, "la57" in the flags of /proc/cpuinfo

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// powerpc of 64 bits: a segment below the running kernel's end is refused, for the copy uses the kernel's code and
+// data.
+//
+// The rule about bridges' tables (linux,tce-base, likewise ETXTBSY) is not here: partitions, as QEMU's pseries is one,
+// have none.
+#include <algorithm>
+
+#include "harness/model/call.h"
+#include "harness/model/contract.h"
+
+namespace kexlab::model {
+namespace {
+
+// Empty segments count too. Where the kernel's end is not known, nothing is refused.
+Decision check_below_kernel(const Call& call) {
+  const bool below = std::any_of(call.segments.begin(), call.segments.end(),
+                                 [&](const CallSegment& segment) { return segment.mem < call.situation->kernel_end; });
+  return refuse_if(below, etxtbsy);
+}
+
+constexpr PrepareRule prepare[] = {
+    {{"below_kernel", "ppc64: no segment starts below the running kernel's end",
+      "arch/powerpc/kexec/core_64.c: machine_kexec_prepare",
+      "place it above linux,kernel-end of /proc/device-tree/chosen; kernels copy themselves down"},
+     check_below_kernel},
+};
+
+}  // namespace
+
+extern const Contract contract_ppc64;
+const Contract contract_ppc64{
+    .target = "ppc64",
+    .kexec_arch = std::uint64_t{21} << 16,
+    .bits = 64,
+    .control_bytes = 4096,
+    .prepare = prepare,
+};
+
+extern const Contract contract_ppc64le;
+const Contract contract_ppc64le{
+    .target = "ppc64le",
+    .kexec_arch = std::uint64_t{21} << 16,
+    .bits = 64,
+    .control_bytes = 4096,
+    .prepare = prepare,
+};
+
+}  // namespace kexlab::model

@@ -52,6 +52,7 @@ random::World CaseRunner::random_world(const model::Situation& now) const {
   }
   const auto text = facts_->machine.memory.named("Kernel code");
   if (!text.empty()) world.kernel = text.front();
+  world.over_kernel = world.kernel && world.usable.overlaps(*world.kernel);
   if (const Abi* compat = stage_.target->find_abi("compat"); compat != nullptr) {
     const auto option = now.config.find(compat->config);
     world.compat = option != now.config.end() && option->second == "y";

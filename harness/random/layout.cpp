@@ -45,7 +45,7 @@ std::vector<Segment> make_layout(const World& world, std::uint64_t seed) {
   const std::uint64_t budget = world.situation.ram_pages / 8;
   const Style style = any_style(source, budget);
   RangeSet free = world.usable;
-  if (world.kernel && source.one_in(2))
+  if (world.kernel && world.over_kernel && source.one_in(2))
     free.add({align_down(world.kernel->start, page), align_down(world.kernel->end, page)});
   std::vector<Segment> segments;
   if (free.ranges().empty()) return segments;

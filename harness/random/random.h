@@ -32,6 +32,7 @@ struct World {
   unsigned bits = 64;            ///< of the caller's word
   RangeSet usable;               ///< RAM that a payload may be placed at
   std::optional<Range> kernel;   ///< the running kernel's text
+  bool over_kernel = true;       ///< sane segments may lie there
   bool compat = false;           ///< 32-bit calls can be made too
   bool empty_crash = true;       ///< crash images may have segments of no length
   Bytes demanded;                ///< what one buffer of every load must begin with (Arch::demanded)

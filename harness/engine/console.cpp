@@ -12,10 +12,19 @@ namespace {
 
 // What a kernel prints when it finds a defect of its own and goes on, or before it dies. Source: kernel/panic.c
 // (__warn), lib/bug.c, arch/*/mm/fault.c, kernel/locking/lockdep.c, mm/kasan/report.c, lib/ubsan.c, lib/refcount.c.
-// A panic is no part of it: a crash on purpose is one. Nor is a lockup: a host that gives its guest no time makes one
-// ("watchdog: BUG: soft lockup", "BUG: workqueue lockup"), and a guest that really hangs meets its case's deadline.
+// A panic is no part of it: a crash on purpose is one.
 constexpr std::array<std::string_view, 8> complaints{"WARNING: ",        "BUG: ",   "kernel BUG at ", "Oops",
                                                      "Internal error: ", "UBSAN: ", "Bad page state", "refcount_t: "};
+// What sounds alike and is no defect of the kernel's. A host that gives its guest no time makes lockups ("watchdog:
+// BUG: soft lockup", "BUG: workqueue lockup"), and a guest that really hangs meets its case's deadline. NVRAM is empty
+// where firmware has not laid it out (arch/powerpc/kernel/nvram_64.c).
+constexpr std::array<std::string_view, 2> harmless{"lockup", "nvram corruption detected"};
+
+template <std::size_t count>
+bool has_any(std::string_view line, const std::array<std::string_view, count>& words) {
+  return std::any_of(words.begin(), words.end(),
+                     [&](std::string_view each) { return line.find(each) != std::string_view::npos; });
+}
 
 }  // namespace
 
@@ -49,9 +58,7 @@ void ConsoleTail::feed(std::string_view bytes) {
 void ConsoleTail::finish_line() {
   if (cut_) line_ += " …";
   cut_ = false;
-  const bool complains = std::any_of(complaints.begin(), complaints.end(),
-                                     [&](auto words) { return line_.find(words) != std::string::npos; });
-  if (complains && line_.find("lockup") == std::string::npos && complaint_.empty()) complaint_ = printable(line_);
+  if (complaint_.empty() && has_any(line_, complaints) && !has_any(line_, harmless)) complaint_ = printable(line_);
   if (line_.find_first_not_of("\r \t") != std::string::npos) {
     lines_.push_back(std::move(line_));
     if (lines_.size() > max_lines) lines_.pop_front();

@@ -110,6 +110,8 @@ TEST(ConsoleTail, KeepsTheFirstComplaintOfAKernelHoweverMuchFollows) {
   EXPECT_EQ(tail.complaint(), "") << "a crash on purpose";
   tail.feed("[ 60.1] watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [init:1]\n");
   EXPECT_EQ(tail.complaint(), "") << "a host without time for its guest";
+  tail.feed("[    0.84] WARNING: nvram corruption detected: 0-length partition\n");
+  EXPECT_EQ(tail.complaint(), "") << "firmware that laid out nothing";
 }
 
 }  // namespace

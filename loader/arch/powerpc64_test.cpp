@@ -59,6 +59,8 @@ struct Order {
   std::endian order;
 };
 
+void PrintTo(const Order& order, std::ostream* out) { *out << order.arch; }
+
 class PowerPc64 : public testing::TestWithParam<Order> {
  protected:
   PowerPc64() : kernel_(vmlinux(GetParam().arch, GetParam().order)) { use("ppc64le-6.1-1g"); }

@@ -252,6 +252,11 @@ Result<std::vector<engine::Bench>> make_benches(const Choice& choice, vm::Backen
     auto next = get(*target, next_name(pair, choice), bus);
     if (!next) return tl::unexpected(next.error());
     bench.next = std::move(*next);
+    if (const auto row = images::find_row(target->name, pair.kernel); row && !row->crash.empty()) {
+      auto crash = get(*target, row->crash, bus);
+      if (!crash) return tl::unexpected(crash.error());
+      bench.crash = std::move(*crash);
+    }
     if (auto status = equip(bench, benches, backend, bus); !status) return tl::unexpected(status.error());
     if (auto status = engine::prepare(bench); !status) return tl::unexpected(status.error());
   }

@@ -38,6 +38,8 @@ Cargo cargo_of(const scenario::Case& what) {
     if (!loads_a_kernel(step)) continue;
     cargo.self |= kernel_of(step) == "self";
     cargo.next |= kernel_of(step) == "next";
+    const auto* load = std::get_if<scenario::LoadStep>(&step.action);
+    cargo.crash |= load != nullptr && load->crash && load->kernel == "self";
   }
   return cargo;
 }

@@ -30,9 +30,10 @@ struct Verdict {
 
 /// What every case on a guest shares.
 struct Stage {
-  const Target* target = nullptr;        ///< not null, like all pointers here
-  const images::Kernel* self = nullptr;  ///< the kernel under test
-  const images::Kernel* next = nullptr;  ///< the kernel it is to start; may be the same
+  const Target* target = nullptr;         ///< not null, like all pointers here
+  const images::Kernel* self = nullptr;   ///< the kernel under test
+  const images::Kernel* next = nullptr;   ///< the kernel it is to start; may be the same
+  const images::Kernel* crash = nullptr;  ///< what is loaded for a crash in place of `self`; may be `self`
   const Payload* payload = nullptr;
   Bytes witness;                   ///< the target's witness image; empty where it has none
   Cargo cargo;                     ///< what the guest carries
@@ -145,6 +146,8 @@ class CaseRunner {
   void note_switch(const std::string& where, const std::optional<std::uint64_t>& counter);
   [[nodiscard]] std::string command_line(const std::string& more, bool crash) const;
   Verdict expect_power_off();
+  /// `text` is blank-separated words of the kind that the running kernel's boot protocol puts on the command line.
+  [[nodiscard]] bool only_protocol_words(std::string_view text) const;
   std::string where_is_it(const Plan* plan);
   [[nodiscard]] Clock::time_point soon() const;
   [[nodiscard]] double elapsed() const;

@@ -99,7 +99,7 @@ fs::path hello_file(const fs::path& snapshot) { return fs::path(snapshot).replac
 }  // namespace
 
 Status prepare(Bench& bench) {
-  auto payload = Payload::make(*bench.target, bench.self, bench.next);
+  auto payload = Payload::make(*bench.target, bench.self, bench.next, bench.crash ? &*bench.crash : nullptr);
   if (!payload) return tl::unexpected(payload.error());
   bench.payload = std::move(*payload);
   auto file = images::guest_binary(*bench.target, "witness.bin");
@@ -111,9 +111,9 @@ Status prepare(Bench& bench) {
 }
 
 std::string Shape::str() const {
-  return fmt::format("{} {} {} MiB {} cpu{}{}{}", bench->target->name, bench->self.name, memory_mib, cpus,
-                     cargo.next ? " next " + bench->next.name : "", count_instructions ? " icount" : "",
-                     cmdline.empty() ? "" : " " + cmdline);
+  return fmt::format("{} {} {} MiB {} cpu{}{}{}{}", bench->target->name, bench->self.name, memory_mib, cpus,
+                     cargo.next ? " next " + bench->next.name : "", cargo.crash ? " crash " + bench->crash->name : "",
+                     count_instructions ? " icount" : "", cmdline.empty() ? "" : " " + cmdline);
 }
 
 Shape shape_of(const Bench& bench, const scenario::Case& what) {
@@ -123,6 +123,7 @@ Shape shape_of(const Bench& bench, const scenario::Case& what) {
               .cpus = what.guest.cpus,
               .cargo = cargo_of(what)};
   shape.cargo.self = true;  // so that cases with and without a kernel of their own share one guest
+  shape.cargo.crash = bench.crash && shape.cargo.crash;
   shape.cmdline = what.guest.cmdline;
   if (const auto mib = reservation_mib(target, what.guest); mib != 0)
     shape.cmdline += fmt::format("{}crashkernel={}M", shape.cmdline.empty() ? "" : " ", mib);
@@ -136,6 +137,7 @@ ReadyGuest::ReadyGuest(vm::Backend& backend, Bus& bus, const Shape& shape, const
   stage_ = Stage{.target = bench.target,
                  .self = &bench.self,
                  .next = &bench.next,
+                 .crash = bench.crash ? &*bench.crash : &bench.self,
                  .payload = &*bench.payload,
                  .witness = bench.witness,
                  .cargo = shape_.cargo,

@@ -19,7 +19,8 @@ struct Bench {
   const Target* target = nullptr;  ///< not null
   std::string asked;               ///< the word of --kernel that means `self`; empty: the default
   images::Kernel self, next;
-  std::optional<Payload> payload;  ///< made by `prepare`
+  std::optional<images::Kernel> crash;  ///< loaded for a crash in place of `self`, see CatalogueRow::crash
+  std::optional<Payload> payload;       ///< made by `prepare`
   Bytes witness;
   vm::AcceleratorChoice accelerator;
   std::string vm_version;

@@ -54,7 +54,8 @@ std::uint32_t ballast_seed(const std::string& nonce) {
   return seed | 1;
 }
 
-Result<Payload> Payload::make(const Target& target, const images::Kernel& self, const images::Kernel& next) {
+Result<Payload> Payload::make(const Target& target, const images::Kernel& self, const images::Kernel& next,
+                              const images::Kernel* crash) {
   auto agent = images::guest_binary(target, "agent");
   if (!agent) return tl::unexpected(agent.error());
   auto callers = callers_of(target, self);
@@ -69,6 +70,7 @@ Result<Payload> Payload::make(const Target& target, const images::Kernel& self, 
   payload.base_manifest_["init"] = images::sha256(*init);
   payload.self_ = &self;
   payload.next_ = &next;
+  payload.crash_ = crash;
   payload.self_sha256_ = images::sha256(self.image.bytes);
   payload.next_sha256_ = images::sha256(next.image.bytes);
   return payload;
@@ -79,6 +81,8 @@ Result<Bytes> Payload::first_initramfs(const Cargo& cargo) const {
   entries.push_back({.path = relative(base_in_guest), .content = base_});
   if (cargo.self) entries.push_back({.path = relative(self_in_guest), .content = self_->image.bytes});
   if (cargo.next) entries.push_back({.path = relative(next_in_guest), .content = next_->image.bytes});
+  if (cargo.crash && crash_ != nullptr)
+    entries.push_back({.path = relative(crash_in_guest), .content = crash_->image.bytes});
   auto goods = images::make_cpio(entries);
   if (!goods) return goods;
   Bytes all = base_;
@@ -90,6 +94,7 @@ Result<ByteView> Payload::contents(const std::string& source) const {
   if (source == base_in_guest) return ByteView(base_);
   if (source == self_in_guest) return ByteView(self_->image.bytes);
   if (source == next_in_guest) return ByteView(next_->image.bytes);
+  if (source == crash_in_guest && crash_ != nullptr) return ByteView(crash_->image.bytes);
   return fail(Errc::not_found, "find the bytes of " + source, "no initrd of this guest is made of it");
 }
 

@@ -18,11 +18,13 @@ namespace kexlab::engine {
 inline constexpr const char* base_in_guest = "/payload/base.cpio";
 inline constexpr const char* self_in_guest = "/payload/self";
 inline constexpr const char* next_in_guest = "/payload/next";
+inline constexpr const char* crash_in_guest = "/payload/crash";
 
 /// Which kernels a guest carries besides its own initramfs.
 struct Cargo {
   bool self = false;
   bool next = false;
+  bool crash = false;  ///< the one that is loaded for a crash in place of `self`, where that is another
   bool operator==(const Cargo&) const = default;
 };
 
@@ -39,8 +41,9 @@ struct NextInitrd {
 
 class Payload {
  public:
-  /// Makes the parts for one target and its kernels. Errors: not_found (agent binary), io.
-  static Result<Payload> make(const Target& target, const images::Kernel& self, const images::Kernel& next);
+  /// Makes the parts for one target and its kernels; `crash` may be nullptr. Errors: not_found (agent binary), io.
+  static Result<Payload> make(const Target& target, const images::Kernel& self, const images::Kernel& next,
+                              const images::Kernel* crash = nullptr);
 
   /// The initramfs of the first kernel: the base and the cargo. `cargo` files are taken from the host.
   [[nodiscard]] Result<Bytes> first_initramfs(const Cargo& cargo) const;
@@ -59,6 +62,7 @@ class Payload {
   Manifest base_manifest_;
   const images::Kernel* self_ = nullptr;
   const images::Kernel* next_ = nullptr;
+  const images::Kernel* crash_ = nullptr;
   std::string self_sha256_, next_sha256_;  ///< of the unwrapped images
 };
 

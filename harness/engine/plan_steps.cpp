@@ -53,9 +53,10 @@ std::string CaseRunner::command_line(const std::string& more, bool crash) const 
 
 Result<Plan> CaseRunner::plan_kernel_load(const scenario::LoadStep& load) {
   const bool self = load.kernel == "self";
-  const images::Kernel& kernel = self ? *stage_.self : *stage_.next;
+  const bool crash_for_self = self && load.crash && stage_.crash != stage_.self;
+  const images::Kernel& kernel = crash_for_self ? *stage_.crash : self ? *stage_.self : *stage_.next;
   LoadRequest request{.machine = &facts_->machine, .kernel = &kernel.image};
-  request.kernel_source = self ? self_in_guest : next_in_guest;
+  request.kernel_source = crash_for_self ? crash_in_guest : self ? self_in_guest : next_in_guest;
   request.crash = load.crash;
   request.digest = load.digest ? LoadRequest::Digest::fast : LoadRequest::Digest::none;
   request.cmdline = command_line(load.cmdline, load.crash);

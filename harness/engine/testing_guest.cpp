@@ -335,6 +335,7 @@ Stage Lab::stage(const scenario::Case& what, const Agent& agent) const {
   Stage stage{.target = bench.target,
               .self = &bench.self,
               .next = &bench.next,
+              .crash = &bench.self,
               .payload = &*bench.payload,
               .witness = bench.witness};
   stage.cargo = cargo_of(what);

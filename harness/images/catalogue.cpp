@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The catalogue: rows of data in vm-images/catalogue.yaml.
+#include <algorithm>
 #include <set>
 
 #include "harness/images/embedded.h"
@@ -43,6 +44,7 @@ Result<CatalogueRow> read_row(const yaml::Node& node) {
   yaml::Reader reader(node, "kernel");
   reader.required("name", row.name).required("target", row.target, yaml::word_of(target_names()));
   read_origin(reader, node, row);
+  reader.optional("crash", row.crash);
   reader.optional("default", row.is_default).optional("next", row.is_next);
   if (auto done = reader.done(); !done) return tl::unexpected(done.error());
   return row;
@@ -62,6 +64,14 @@ Status check_unique(const CatalogueRow& row, const yaml::Position& where, std::s
   return {};
 }
 
+Status check_crash(const std::vector<CatalogueRow>& rows, const CatalogueRow& row, const yaml::Position& where) {
+  const bool found = row.crash.empty() || std::any_of(rows.begin(), rows.end(), [&](const CatalogueRow& other) {
+                       return other.target == row.target && other.name == row.crash;
+                     });
+  if (found) return {};
+  return yaml::fail_at(where, "there is no kernel `" + row.crash + "` for " + row.target + " to load for a crash");
+}
+
 }  // namespace
 
 Result<std::vector<CatalogueRow>> parse_catalogue(std::string_view text, std::string_view file) {
@@ -75,6 +85,9 @@ Result<std::vector<CatalogueRow>> parse_catalogue(std::string_view text, std::st
     if (!row) return tl::unexpected(row.error());
     if (auto unique = check_unique(*row, node.where(), seen); !unique) return tl::unexpected(unique.error());
     rows.push_back(std::move(*row));
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (auto known = check_crash(rows, rows[i], root->items()[i].where()); !known) return tl::unexpected(known.error());
   }
   return rows;
 }

@@ -37,6 +37,7 @@ struct CatalogueRow {
   std::vector<std::string> patches;    ///< patches, files in vm-images/, in order
   std::vector<std::string> keep;       ///< further files of the build tree to keep beside the image; source rows only
   std::vector<std::string> modules;    ///< modules the console or the channel needs, in load order
+  std::string crash;                   ///< row of the kernel that is loaded for a crash where this one loads itself
   bool is_default = false;             ///< the kernel under test where the user names none
   bool is_next = false;                ///< the different second kernel where the user names none
 };

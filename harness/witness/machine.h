@@ -30,6 +30,14 @@ void witness_return(void) __attribute__((noreturn));
 /* 1 where the image was entered at what witness_return left behind. Weak likewise. */
 extern uint32_t witness_entered_again;
 
+/* Where the target's code finds physical memory: at the physical address plus `offset`, as far as `size` (0: as far as
+ * pointers reach). Where this is not given, a physical address is a pointer. */
+struct witness_window {
+  uint64_t offset;
+  uint64_t size;
+};
+extern struct witness_window witness_window; /* not const: the compiler would take the weak one for all there is */
+
 /* Saved at entry by <target>.S: `witness_register_count` values, and their names, each ended by a NUL. */
 extern const uintptr_t witness_registers[];
 extern const uint32_t witness_register_count;
@@ -40,12 +48,13 @@ extern const char witness_register_names[];
 /* What was found at entry, as witness_run wants it. */
 struct witness_state {
   const struct witness_header *header;
-  uintptr_t base; /* where the image really is */
+  uintptr_t base; /* where the image really is: the physical address */
   const uintptr_t *registers;
   const char *names;
   uint32_t register_count;
   uint32_t round; /* how often the image was entered; 0: it is not to come back, and need not tell */
   uint32_t again; /* entered where it asked for when it left */
+  struct witness_window window;
 };
 
 /* Writes all records from `begin` to `end`. Returns the number of bad segments. */

@@ -10,6 +10,7 @@ extern const struct witness_header witness_image_header;
 
 static uint32_t rounds;
 
+__attribute__((weak)) struct witness_window witness_window = {0, 0};
 __attribute__((weak)) uint32_t witness_entered_again;
 __attribute__((weak)) void witness_return(void) { witness_end(); }
 
@@ -17,12 +18,13 @@ void witness_main(void) {
   const uint32_t returns = witness_image_header.flags & WITNESS_RETURN;
   const struct witness_state state = {
       .header = &witness_image_header,
-      .base = (uintptr_t)witness_image,
+      .base = (uintptr_t)((uint64_t)(uintptr_t)witness_image - witness_window.offset),
       .registers = witness_registers,
       .names = witness_register_names,
       .register_count = witness_register_count,
       .round = returns ? ++rounds : 0,
       .again = witness_entered_again,
+      .window = witness_window,
   };
   witness_machine_init(witness_image_header.console);
   witness_run(&state);

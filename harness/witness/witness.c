@@ -62,9 +62,10 @@ static uint64_t first_nonzero(uint64_t start, uint64_t end) {
   return start;
 }
 
-static int reachable(const struct witness_entry *entry) {
+static int reachable(const struct witness_window *window, const struct witness_entry *entry) {
   const uint64_t size = entry->memsz > entry->bufsz ? entry->memsz : entry->bufsz;
-  return size == 0 || (entry->dest <= UINTPTR_MAX && size - 1 <= UINTPTR_MAX - entry->dest);
+  const uint64_t last = window->size != 0 ? window->size - 1 : UINTPTR_MAX;
+  return size == 0 || (entry->dest <= last && size - 1 <= last - entry->dest);
 }
 
 /* The tail of our own segment holds our stack: nobody can promise zeros there. */
@@ -76,12 +77,13 @@ static uint64_t tail_end(const struct witness_entry *entry) {
 static unsigned check_contents(const struct witness_state *state, const struct witness_entry *entry) {
   const int self = (entry->flags & WITNESS_SELF) != 0;
   const uint64_t size = self ? state->header->ro_size : entry->bufsz;
-  const uintptr_t start = self ? state->base : (uintptr_t)entry->dest;
+  const uint64_t offset = state->window.offset;
+  const uintptr_t start = (uintptr_t)((self ? state->base : entry->dest) + offset);
   const uint64_t found = digest(start, size, self ? (uintptr_t)&entry->digest - start : NO_HOLE);
   const int same = found == entry->digest && (!self || entry->dest == state->base);
   const uint64_t tail = entry->dest + entry->bufsz;
   const uint64_t end = tail_end(entry);
-  const uint64_t nonzero = first_nonzero(tail, end);
+  const uint64_t nonzero = first_nonzero(tail + offset, end + offset) - offset;
   line_text(&line, "digest", same ? "ok" : "bad", 3);
   line_hex(&line, "found", found);
   line_text(&line, "zero", nonzero == end ? "ok" : "bad", 3);
@@ -97,7 +99,7 @@ static unsigned check_segment(const struct witness_state *state, uint32_t index)
   line_count(&line, "index", index);
   if ((entry->flags & WITNESS_SKIP) != 0) {
     line_word(&line, "skip");
-  } else if (!reachable(entry)) {
+  } else if (!reachable(&state->window, entry)) {
     line_word(&line, "unreachable");
     bad = 1;
   } else {

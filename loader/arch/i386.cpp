@@ -78,6 +78,7 @@ const Arch arch_i386 = {
     .elf_machine = EM_386,
     .plan_kernel = plan_i386,
     .usable = usable,
+    .crash_cmdline_words = x86_crash_words,
 };
 
 }  // namespace kexlab

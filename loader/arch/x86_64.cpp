@@ -69,6 +69,7 @@ const Arch arch_x86_64 = {
     .elf_machine = EM_X86_64,
     .plan_kernel = plan_x86_64,
     .usable = x86_usable,
+    .crash_cmdline_words = x86_crash_words,
 };
 
 }  // namespace kexlab

@@ -23,6 +23,9 @@ struct X86Protocol {
   unsigned (*dump_bits)(const Machine& machine);
 };
 
+/// Arch::crash_cmdline_words of both.
+inline constexpr std::string_view x86_crash_words[] = {"elfcorehdr"};
+
 /// RAM that a payload may be placed at. Nothing below 1 MiB, which is firmware's and the real-mode trampoline's.
 RangeSet x86_usable(const Machine& machine, bool crash);
 

@@ -51,6 +51,9 @@ struct Arch {
   /// What one buffer of every load must begin with, or the kernel's machine_kexec_prepare refuses it (riscv: a device
   /// tree). plan_kernel's plans have it; plans written by hand get it by meet_demand. nullptr: nothing is asked for.
   Bytes (*demanded)(const Machine& machine) = nullptr;
+  /// Keys of the words KEY=VALUE that plan_kernel puts behind LoadRequest::cmdline, and further ones for a crash.
+  std::span<const std::string_view> cmdline_words = {};
+  std::span<const std::string_view> crash_cmdline_words = {};
 };
 
 /// All architectures that have a boot-protocol file, sorted by name.

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// mipsel: 32 bits, little endian. No rule of its own: machine_kexec_prepare refuses kernels for several CPUs only, and ours are for one
+// (arch/mips/kernel/machine_kexec.c).
+#include "harness/model/contract.h"
+
+namespace kexlab::model {
+
+extern const Contract contract_mipsel;
+const Contract contract_mipsel{
+    .target = "mipsel",
+    .kexec_arch = std::uint64_t{8} << 16,  // of both byte orders
+    .bits = 32,
+    .control_bytes = 16384,
+};
+
+}  // namespace kexlab::model

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine under the witness on mipsel: a Malta board. */
+#include "harness/witness/malta.h"

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// mipsel: 32-bit, little-endian MIPS. The boot protocol stands in mips_yamon.cpp.
+#include <elf.h>
+
+#include "loader/arch/mips_yamon.h"
+
+namespace kexlab {
+namespace {
+
+constexpr unsigned char stub_code[] = {
+#include "loader/arch/mipsel_stub.inc"
+};
+
+Result<Plan> plan_mipsel(const LoadRequest& request) {
+  return plan_mips(request, {32, std::endian::little, std::as_bytes(std::span(stub_code))});
+}
+
+}  // namespace
+
+extern const Arch arch_mipsel;
+const Arch arch_mipsel = {
+    .name = "mipsel",
+    .kexec_arch = EM_MIPS << 16,  // either byte order: KEXEC_ARCH_MIPS_LE is refused by every kernel
+    .bits = 32,
+    .order = std::endian::little,
+    .elf_machine = EM_MIPS,
+    .plan_kernel = plan_mipsel,
+    .usable = usable_mips,
+    .cmdline_words = mips_words,
+    .crash_cmdline_words = mips_crash_words,
+};
+
+}  // namespace kexlab

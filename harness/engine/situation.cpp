@@ -83,6 +83,7 @@ model::Situation situation_of(const Facts& facts, std::string_view release,
   now.la57 = facts.la57;
   now.lockdown = facts.lockdown;
   now.ram_pages = facts.ram_pages;
+  now.ram = facts.machine.memory.ram();
   for (const auto& range : facts.machine.memory.named("Crash kernel")) {
     if (!now.crash_reservation || range.size() > now.crash_reservation->size()) now.crash_reservation = range;
   }

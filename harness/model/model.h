@@ -44,6 +44,7 @@ struct Situation {
   unsigned major = 6, minor = 1;              ///< kernel version
   std::map<std::string, std::string> config;  ///< CONFIG_X → y/m/value, without the prefix
   std::uint64_t ram_pages = 0;                ///< totalram_pages(), see `ram_pages_from_meminfo`; 0: not known
+  RangeSet ram;                               ///< "System RAM" of /proc/iomem; empty: not known
   std::optional<Range> crash_reservation;     ///< "Crash kernel" of /proc/iomem
   std::uint64_t kernel_end = 0;  ///< end of "Kernel code", on powerpc that of the whole kernel; 0: not known
   State state;

@@ -56,6 +56,17 @@ struct Setting {
   }
 };
 
+void on_i386(Setting& s) { s.situation.arch = "i386", s.plan.flags = i386; }
+
+/// RAM from 1 GiB on, as QEMU's virt machine has it.
+void on_arm(Setting& s) {
+  s.situation.arch = "arm";
+  s.situation.ram = RangeSet({{0x40000000, 0x60000000}});
+  s.plan.flags = std::uint64_t{40} << 16;
+  s.plan.entry = s.first().mem = 0x40000000;
+  s.contents(page);
+}
+
 struct Row {
   const char* name;
   const char* rule;
@@ -237,6 +248,12 @@ INSTANTIATE_TEST_SUITE_P(
             [](Setting& s) { s.situation.la57 = true, s.first().mem = (std::uint64_t{1} << 46) - 4 * page; }},
         Row{"la57_ends_at_2_52", "limit", -1, eaddr,
             [](Setting& s) { s.situation.la57 = true, s.first().mem = (std::uint64_t{1} << 52) - 4 * page; }},
+        Row{"i386_up_to_its_last_page_but_one", "accepted", 0, 0,
+            [](Setting& s) { on_i386(s), s.first().mem = 0xffffe000, s.first().memsz = page; }},
+        Row{"i386_last_page_ends_at_0", "wrap", -1, eaddr,
+            [](Setting& s) { on_i386(s), s.first().mem = 0xfffff000, s.first().memsz = page; }},
+        Row{"i386_sees_32_bits", "accepted", 0, 0,
+            [](Setting& s) { on_i386(s), s.first().mem = 0xffffffff00000000 | ram; }},
         Row{"arm64_has_no_such_limit", "accepted", 0, 0,
             [](Setting& s) {
               s.situation.arch = "arm64", s.plan.flags = aarch64, s.first().mem = std::uint64_t{1} << 60;
@@ -449,6 +466,31 @@ TEST(Limits, EveryCallThatPassesTheLimitTakesOneWhateverBecomesOfIt) {
   s.situation.state.load_limit_reboot = 2;
   EXPECT_EQ(predict(s.situation, s.plan, s.as, false).after.load_limit_reboot, 2) << "a kernel that has no limits";
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Arm, Contract,
+    testing::Values(
+        Row{"in_ram", "accepted", 0, 0, on_arm},
+        Row{"to_the_end_of_ram", "accepted", 0, 0,
+            [](Setting& s) { on_arm(s), s.first().mem = 0x60000000 - s.first().memsz; }},
+        Row{"a_page_behind_ram", "ram", -1, einval,
+            [](Setting& s) { on_arm(s), s.first().mem = 0x60001000 - s.first().memsz; }},
+        Row{"a_page_before_ram", "ram", -1, einval, [](Setting& s) { on_arm(s), s.first().mem = 0x40000000 - page; }},
+        Row{"nothing_outside_of_ram", "ram", -1, einval,
+            [](Setting& s) { on_arm(s), s.first().mem = 0x60000000, s.first().memsz = s.first().bufsz = 0; }},
+        Row{"ram_not_known", "accepted", 0, 0,
+            [](Setting& s) { on_arm(s), s.situation.ram = {}, s.first().mem = 0x60000000; }},
+        Row{"null_with_nothing_to_read", "first_word", -1, efault,
+            [](Setting& s) { on_arm(s), s.first().bufsz = 0, s.first().buf = Pointer::null; }},
+        Row{"three_bytes_up_to_an_edge", "first_word", -1, efault,
+            [](Setting& s) { on_arm(s), s.contents(3).buf = Pointer::tight; }},
+        Row{"four_bytes_up_to_an_edge", "accepted", 0, 0,
+            [](Setting& s) { on_arm(s), s.contents(4).buf = Pointer::tight; }},
+        Row{"the_first_segment_decides", "first_word", -1, efault,
+            [](Setting& s) { on_arm(s), s.first().buf = Pointer::null, s.add(0x70000000, page); }},
+        Row{"half_of_ram_comes_before", "half_of_ram", -1, einval,
+            [](Setting& s) { on_arm(s), s.first().mem = 0x70000000, s.first().memsz = 501 * page; }}),
+    name_of);
 
 }  // namespace
 }  // namespace kexlab::model

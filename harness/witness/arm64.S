@@ -7,6 +7,7 @@
  *
  * TPIDR_EL0 is the one register that is not reported: it holds x30 until memory can be addressed.
  *
+ * witness-also: pl011.c
  * witness-flags: -mgeneral-regs-only -mstrict-align -mcmodel=tiny -mno-outline-atomics -mbranch-protection=none
  */
 

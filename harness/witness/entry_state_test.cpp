@@ -47,6 +47,10 @@ Registers i386() {
           {"cr3", 0}, {"esp", 0x34bfffc}, {"cr4", 0}, {"cr0", 0x33}, {"eflags", 0x46}, {"cs", 0x60}, {"ds", 0x7b}};
 }
 
+Registers arm() {
+  return {{"r0", 0}, {"r1", 0x1c4}, {"r2", 0x4fff9000}, {"cpsr", 0x600001d3}, {"sctlr", 0xc52878}};
+}
+
 Registers arm64(std::uint64_t level, std::uint64_t x4) {
   return {{"x0", 0},
           {"x1", 0},
@@ -78,6 +82,7 @@ const Seen seen[] = {
     {"-cpu qemu64", "x86_64", x86_64(0x20)},
     {"KEXEC_PRESERVE_CONTEXT", "x86_64", x86_64_jump(), true},
     {"-cpu max", "i386", i386()},
+    {"-cpu cortex-a15", "arm", arm()},
     {"EL1", "arm64", arm64(4, 0)},
     {"EL2", "arm64", with(arm64(8, 0x50000000), "sctlr_el2", 0x30c50830)},
     {"EL2 with VHE", "arm64", with(arm64(8, 0), "sctlr_el2", 0x30500800)},

@@ -10,10 +10,6 @@ extern const struct witness_header witness_image_header;
 
 static uint32_t rounds;
 
-__attribute__((weak)) struct witness_window witness_window = {0, 0};
-__attribute__((weak)) uint32_t witness_entered_again;
-__attribute__((weak)) void witness_return(void) { witness_end(); }
-
 void witness_main(void) {
   const uint32_t returns = witness_image_header.flags & WITNESS_RETURN;
   const struct witness_state state = {

@@ -25,9 +25,14 @@ constexpr unsigned char arm64_code[] = {
 #include "loader/arch/arm64_stub.inc"
 };
 
+constexpr unsigned char arm_code[] = {
+#include "loader/arch/arm_stub.inc"
+};
+
 TEST(Stub, KeepsItsSlotsEmptyAndItsCodeBehindThem) {
   const std::pair<const char*, ByteView> stubs[] = {{"x86_64", std::as_bytes(std::span(x86_64_code))},
                                                     {"i386", std::as_bytes(std::span(i386_code))},
+                                                    {"arm", std::as_bytes(std::span(arm_code))},
                                                     {"arm64", std::as_bytes(std::span(arm64_code))}};
   for (const auto& [name, code] : stubs) {
     ASSERT_GT(code.size(), stub_slot::code) << name;
@@ -49,6 +54,8 @@ TEST(Stub, StartsWithAJumpOverTheSlots) {
   }
   const Bytes arm = to_bytes(std::as_bytes(std::span(arm64_code)));
   EXPECT_EQ(little<std::uint32_t>(arm, 0), 0x14000000U | stub_slot::code / 4);
+  const Bytes narrow = to_bytes(std::as_bytes(std::span(arm_code)));
+  EXPECT_EQ(little<std::uint32_t>(narrow, 0), 0xea000000U | (stub_slot::code - 8) / 4) << "pc is two words ahead";
 }
 
 class StubDigest : public testing::TestWithParam<const char*> {

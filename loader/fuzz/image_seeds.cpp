@@ -27,6 +27,8 @@ std::map<std::string, Bytes> seeds() {
       {"bzimage-protocol-2.08", bzimage({.protocol = 0x208})},
       {"arm64", arm64},
       {"arm64-without-efi", arm64_image({.pe = false})},
+      {"zimage-xz", zimage()},
+      {"zimage-gzip", zimage({.payload = gzip(kernel_data())})},
       {"vmlinux-x86_64", kernel},
       {"vmlinux-pvh", elf({.segments = {{.bytes = kernel_data()}, {.type = 4, .bytes = note("Xen", 18, noise(8))}}})},
       {"vmlinux-arm", elf_of(40, false, std::endian::little)},

@@ -18,7 +18,14 @@ constexpr std::string_view config_start = "IKCFG_ST";
 /// A kernel has one; a hostile file may have thousands, each of them a bomb.
 constexpr unsigned config_tries = 4;
 
-/// The vmlinux inside, or the image itself where it is not a bzImage; nothing where it cannot be unpacked.
+/// Where an image says that its compressed kernel is; nothing for formats that have none.
+std::optional<Range> payload_of(const Image& image) {
+  if (image.bzimage) return Range::sized(image.bzimage->payload_offset, image.bzimage->payload_size);
+  if (image.zimage) return Range::sized(image.zimage->payload_offset, image.zimage->payload_size);
+  return std::nullopt;
+}
+
+/// The kernel inside; nothing where it cannot be unpacked.
 std::optional<Bytes> inside(const Image& image, const ImageLimits& limits) {
   auto payload = unpack_payload(image, limits);
   if (!payload) return std::nullopt;
@@ -36,10 +43,9 @@ std::string release_in(ByteView kernel) {
 
 Result<Bytes> unpack_payload(const Image& image, const ImageLimits& limits) {
   const std::string asked = cat("unpack the kernel inside ", image.str());
-  if (!image.bzimage || image.bzimage->payload_offset == 0) {
-    return fail(Errc::unsupported, asked, "its format tells of no payload");
-  }
-  const auto payload = slice(image.bytes, image.bzimage->payload_offset, image.bzimage->payload_size);
+  const auto where = payload_of(image);
+  if (!where || where->start == 0) return fail(Errc::unsupported, asked, "its format tells of no payload");
+  const auto payload = slice(image.bytes, where->start, where->size());
   if (!payload) return fail(Errc::truncated, asked, "its payload is not inside its bytes");
   const Codec* codec = find_codec(*payload);
   if (codec == nullptr) {
@@ -61,7 +67,7 @@ std::optional<std::string> banner(ByteView kernel) {
 }
 
 std::optional<std::string> banner(const Image& image, const ImageLimits& limits) {
-  if (image.format != Format::bzimage) return banner(ByteView(image.bytes));
+  if (!payload_of(image)) return banner(ByteView(image.bytes));
   const auto kernel = inside(image, limits);
   return kernel ? banner(ByteView(*kernel)) : std::nullopt;
 }
@@ -80,7 +86,7 @@ std::optional<std::string> embedded_config(ByteView kernel, const ImageLimits& l
 }
 
 std::optional<std::string> embedded_config(const Image& image, const ImageLimits& limits) {
-  if (image.format != Format::bzimage) return embedded_config(ByteView(image.bytes), limits);
+  if (!payload_of(image)) return embedded_config(ByteView(image.bytes), limits);
   const auto kernel = inside(image, limits);
   return kernel ? embedded_config(ByteView(*kernel), limits) : std::nullopt;
 }

@@ -30,6 +30,8 @@ bool probe_bzimage(ByteView file);
 Result<Image> parse_bzimage(ByteView file, const Ask& ask);
 bool probe_elf(ByteView file);
 Result<Image> parse_elf(ByteView file, const Ask& ask);
+bool probe_zimage(ByteView file);
+Result<Image> parse_zimage(ByteView file, const Ask& ask);
 bool probe_arm64_image(ByteView file);
 Result<Image> parse_arm64_image(ByteView file, const Ask& ask);
 

@@ -14,6 +14,8 @@ const char* to_string(Format format) {
       return "ELF";
     case Format::arm64_image:
       return "arm64 Image";
+    case Format::zimage:
+      return "zImage";
   }
   return "unknown";
 }
@@ -43,6 +45,7 @@ std::string facts_of(const Image& image) {
   if (image.arm64 && image.arm64->page_size != 0) {
     return text::cat(", ", image.arm64->page_size / 1024, " KiB pages", image.arm64->big_endian ? ", big-endian" : "");
   }
+  if (image.zimage) return image.zimage->big_endian ? ", big-endian" : "";
   if (image.elf) return text::cat(image.elf->is64 ? ", 64-bit" : ", 32-bit", image.elf->pvh_entry ? ", PVH entry" : "");
   return {};
 }

@@ -37,8 +37,7 @@ constexpr std::array looks{
     Look{0, "\xd0\x0d\xfe\xed"sv, "a device tree blob"},
     Look{0, "\x27\x05\x19\x56"sv, "a U-Boot uImage; unpack it first"},
     Look{0x38, "RSC\5"sv, "a riscv Image, which is not supported yet"},
-    Look{0x24, "\x18\x28\x6f\x01"sv, "an arm zImage, which is not supported yet"},
-    Look{0x24, "\x01\x6f\x28\x18"sv, "a big-endian arm zImage, which is not supported yet"},
+    Look{0x24, "\x01\x6f\x28\x18"sv, "a big-endian arm zImage of before BE8, which is not supported"},
     Look{0, "#!"sv, "a script"},
 };
 

@@ -44,6 +44,8 @@ std::vector<Good> good_images() {
   const Bytes arm64_be = arm64_image({.flags = 0xf});
   const Bytes arm64_0 = arm64_image({.flags = 0});
   const Bytes arm64_flat = arm64_image({.pe = false});
+  const Bytes zi = zimage();
+  const Bytes zi_be = zimage({.order = 0x01020304});
   const Bytes elf_x86 = vmlinux();
   const Bytes elf_arm = elf_for(40, false, std::endian::little);
   const Bytes elf_ppc = elf_for(20, false, std::endian::big);
@@ -59,6 +61,8 @@ std::vector<Good> good_images() {
       {"arm64_64k_big_endian", arm64_be, arm64_be, "arm64 Image for arm64, 64 KiB pages, big-endian"},
       {"arm64_page_size_unsaid", arm64_0, arm64_0, "arm64 Image for arm64"},
       {"arm64_without_efi", arm64_flat, arm64_flat, "arm64 Image for arm64, 4 KiB pages", Cut::is_missed},
+      {"zimage", zi, zi, "zImage for arm"},
+      {"zimage_big_endian", zi_be, zi_be, "zImage for arm, big-endian"},
       {"vmlinux_x86_64", elf_x86, elf_x86, "ELF for x86_64, 64-bit"},
       {"vmlinux_arm", elf_arm, elf_arm, "ELF for arm, 32-bit"},
       {"vmlinux_ppc", elf_ppc, elf_ppc, "ELF for ppc, 32-bit"},
@@ -93,7 +97,8 @@ void expect_sound(const Image& image) {
     EXPECT_TRUE(slice(image.bytes, part.file_offset, part.file_size)) << part.file_offset << "+" << part.file_size;
     EXPECT_LE(part.file_size, part.memory_size);
   }
-  const unsigned facts = unsigned{image.bzimage.has_value()} + image.arm64.has_value() + image.elf.has_value();
+  const unsigned facts =
+      unsigned{image.bzimage.has_value()} + image.arm64.has_value() + image.elf.has_value() + image.zimage.has_value();
   EXPECT_EQ(facts, 1U);
   EXPECT_TRUE(expect_arch(image, image.arch));
 }
@@ -128,6 +133,46 @@ TEST_P(GoodImage, CutAnywhereIsAnErrorOrTheSame) {
 
 INSTANTIATE_TEST_SUITE_P(Table, GoodImage, ::testing::ValuesIn(good_images()),
                          [](const auto& row) { return row.param.name; });
+
+TEST(ZImage, TellsHowMuchItUnpacksTo) {
+  const Bytes file = zimage();
+  const auto image = parse_image(file, "zImage");
+  ASSERT_TRUE(image) << image.error().str();
+  EXPECT_EQ(image->zimage->kernel_size, kernel_data().size());
+  EXPECT_EQ(image->zimage->bss_size, 0x12000U);
+  EXPECT_EQ(image->zimage->text_offset, 0x8000U);
+  EXPECT_EQ(image->zimage->payload_offset, 0xa0U) << "not the unpacker's own magic number before it";
+  EXPECT_THAT(image->parts, ElementsAre(LoadPart{.file_size = file.size(), .memory_size = file.size()}));
+}
+
+TEST(ZImage, OfOlderKernelsTellsLess) {
+  const auto short_table = parse_image(zimage({.words = 4}), "5.9");
+  ASSERT_TRUE(short_table);
+  EXPECT_EQ(short_table->zimage->bss_size, 0x12000U);
+  EXPECT_EQ(short_table->zimage->text_offset, 0x208000U) << "not told: the largest that is usual";
+  const auto none = parse_image(zimage({.table = false}), "4.14");
+  ASSERT_TRUE(none);
+  EXPECT_EQ(none->zimage->kernel_size, 0U);
+  EXPECT_EQ(none->zimage->payload_offset, 0U);
+  EXPECT_EQ(none->version, "");
+}
+
+TEST(ZImage, WhatFollowsItIsNotLoaded) {
+  Bytes file = zimage();
+  const std::size_t size = file.size();
+  file.resize(size + 100);  // an appended device tree
+  const auto image = parse_image(file, "appended");
+  ASSERT_TRUE(image) << image.error().str();
+  EXPECT_EQ(image->parts[0].file_size, size);
+}
+
+TEST(ZImage, ThatContradictsItselfIsRefused) {
+  Bytes file = zimage();
+  write_int<std::uint32_t>(file, 0x2c, 0x10, std::endian::little);
+  const auto image = parse_image(file, "zImage");
+  ASSERT_FALSE(image);
+  EXPECT_EQ(image.error().code, Errc::corrupt);
+}
 
 TEST(BzImage, TellsItsSetupHeader) {
   const Bytes file = bzimage({.init_size = 0x123000});

@@ -284,6 +284,40 @@ inline Bytes arm64_image(const Arm64Spec& spec = {}) {
   return join(file, spec.data);
 }
 
+struct ZSpec {
+  Bytes payload = with_size(xz(kernel_data()), kernel_data().size());
+  bool table = true;        // tells sizes, as 4.15 and later do
+  std::uint32_t words = 6;  // of the table's tag; 4 before 5.10
+  std::uint32_t order = 0x04030201;
+};
+
+/// arm's zImage: the header, a table of one tag, what an xz unpacker looks for, the payload, 8 bytes of data.
+inline Bytes zimage(const ZSpec& spec = {}) {
+  constexpr std::size_t table = 0x60, code = 0xa0;
+  Bytes file(code);
+  const auto u32 = [&](std::size_t at, std::size_t value) {
+    write_int(file, at, static_cast<std::uint32_t>(value), little);
+  };
+  for (std::size_t at = 0; at < 0x20; at += 4) u32(at, 0xe1a00000);  // nop
+  u32(0x24, 0x016f2818);
+  u32(0x2c, code + spec.payload.size() + 8);
+  u32(0x30, spec.order);
+  if (spec.table) {
+    u32(0x34, 0x45454545);
+    u32(0x38, table);
+    u32(table, spec.words);
+    put(file, table + 4, "KLSZ");
+    u32(table + 8, code + spec.payload.size() - 4);
+    u32(table + 12, 0x12000);
+    if (spec.words >= 6) u32(table + 16, 0x8000);
+  }
+  put(file, 0x80,
+      std::string_view("\xfd"
+                       "7zXZ\0",
+                       6));
+  return join(join(file, spec.payload), Bytes(8));
+}
+
 /// An EFI zboot file around a payload that is packed already; `behind` follows it, as the appended size does.
 inline Bytes zboot(const Bytes& payload, std::string_view compression, const Bytes& behind = Bytes(4)) {
   Bytes file(0x80);

@@ -14,7 +14,7 @@
 
 namespace kexlab {
 
-enum class Format { bzimage, elf, arm64_image };
+enum class Format { bzimage, elf, arm64_image, zimage };
 const char* to_string(Format format);
 
 /// Wrappers that were taken off, outermost first.
@@ -58,6 +58,17 @@ struct Arm64Facts {
   bool big_endian = false;
 };
 
+/// Facts of arm's zImage. Source: arch/arm/boot/compressed/head.S, vmlinux.lds.S (6.1).
+struct ZImageFacts {
+  std::uint64_t kernel_size = 0;  ///< bytes of the kernel when unpacked, without BSS; 0 where it does not tell
+  std::uint64_t bss_size = 0;     ///< bytes behind it
+  std::uint64_t text_offset =
+      0x208000;                      ///< bytes from the start of RAM to the unpacked kernel; else the usual ones' most
+  std::uint64_t payload_offset = 0;  ///< bytes into Image::bytes of the compressed kernel; 0 where it was not found
+  std::uint64_t payload_size = 0;    ///< bytes
+  bool big_endian = false;
+};
+
 /// Facts of an ELF kernel (vmlinux), of any class and byte order.
 struct ElfFacts {
   bool is64 = false;
@@ -75,6 +86,7 @@ struct Image {
   std::vector<LoadPart> parts;
   std::optional<BzImageFacts> bzimage;
   std::optional<Arm64Facts> arm64;
+  std::optional<ZImageFacts> zimage;
   std::optional<ElfFacts> elf;
   std::string version;  ///< release string where the image tells it ("6.1.0-..."), else empty
   /// "bzImage for x86_64, protocol 2.15, 14186432 bytes, version 6.1.0-…" for people.
@@ -98,15 +110,16 @@ Result<Image> read_image(const std::string& path, const ImageLimits& limits = {}
 /// Refuses an image of another architecture (error wrong_arch). `arch` is a target name.
 Status expect_arch(const Image& image, std::string_view arch);
 
-/// The vmlinux inside a bzImage: its payload, unpacked. Errors: unsupported (not a bzImage, protocol below 2.08, or a
-/// compression that nothing here unpacks: bzip2, lzo), corrupt, truncated, no_space for the limits.
+/// The kernel inside a bzImage or zImage: its payload, unpacked. Errors: unsupported (neither of them, protocol below
+/// 2.08, a zImage before 4.15, or a compression that nothing here unpacks: bzip2, lzo), corrupt, truncated, no_space
+/// for the limits.
 Result<Bytes> unpack_payload(const Image& image, const ImageLimits& limits = {});
 
 /// The kernel's own .config where it carries one (CONFIG_IKCONFIG: "IKCFG_ST" gzip "IKCFG_ED"), also inside a
-/// bzImage's compressed payload. Nothing where it carries none.
+/// bzImage's or zImage's compressed payload. Nothing where it carries none.
 std::optional<std::string> embedded_config(const Image& image, const ImageLimits& limits = {});
 
-/// "Linux version …" banner inside the image (or a bzImage's compressed payload) as printable text of at most 512
+/// "Linux version …" banner inside the image (or its compressed payload) as printable text of at most 512
 /// characters, nothing where none is found.
 std::optional<std::string> banner(const Image& image, const ImageLimits& limits = {});
 

@@ -47,7 +47,9 @@ std::string CaseRunner::command_line(const std::string& more, bool crash) const 
   std::string line = "console=" + stage_.target->console;
   for (const auto& word : stage_.target->cmdline) line += " " + word.value;
   line += " kexlab.channel=" + stage_.target->channel.device + " kexlab.nonce=" + nonce_;
-  if (crash) line += " nr_cpus=1";
+  if (crash) {
+    for (const auto& word : stage_.target->crash_cmdline) line += " " + word.value;
+  }
   return more.empty() ? line : line + " " + more;
 }
 

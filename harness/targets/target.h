@@ -48,10 +48,11 @@ struct Target {
   std::string machine;       ///< -M
   std::string cpu;           ///< -cpu under TCG
   std::uint64_t page_size = 4096;
-  unsigned memory_mib = 512;        ///< default guest memory
-  std::vector<Reasoned> qemu_args;  ///< further arguments
-  std::string console;              ///< "ttyS0": console= and the first serial port
-  std::vector<Reasoned> cmdline;    ///< kernel command-line words every boot gets
+  unsigned memory_mib = 512;            ///< default guest memory
+  std::vector<Reasoned> qemu_args;      ///< further arguments
+  std::string console;                  ///< "ttyS0": console= and the first serial port
+  std::vector<Reasoned> cmdline;        ///< kernel command-line words every boot gets
+  std::vector<Reasoned> crash_cmdline;  ///< words that crash kernels get beside these: those that run them on one CPU
   ChannelWiring channel;
   std::string kvm_host;  ///< uname -m of hosts whose KVM can run it; empty: none
   /// The CPU's counter that a kexec does not restart: its name in the witness's report, and the nanoseconds of one tick

@@ -84,6 +84,7 @@ Result<Target> read_target(const yaml::Node& node) {
   row.optional("qemu_args", out.qemu_args, yaml::list_of(read_reasoned));
   row.required("console", out.console);
   row.optional("cmdline", out.cmdline, yaml::list_of(read_reasoned));
+  row.optional("crash_cmdline", out.crash_cmdline, yaml::list_of(read_reasoned));
   row.required("channel", out.channel, read_channel);
   row.optional("kvm_host", out.kvm_host);
   row.optional("counter_register", out.counter_register);
@@ -94,6 +95,8 @@ Result<Target> read_target(const yaml::Node& node) {
   row.optional("crash_memory_mib", out.crash_memory_mib, yaml::between(16, most_mib));
   row.optional("limitations", out.limitations, yaml::list_of(read_limitation));
   if (auto status = row.done(); !status) return tl::unexpected(status.error());
+  if (out.crash_cmdline.empty())
+    out.crash_cmdline = {{"nr_cpus=1", "a crash kernel has one CPU to itself, and little memory"}};
   if (auto status = check_target(out, node.where()); !status) return tl::unexpected(status.error());
   return out;
 }

@@ -9,8 +9,8 @@ void witness_machine_init(uint64_t console) { pl011_console(console); }
 
 void witness_end(void) {
   uint64_t level;
+  pl011_drain(); /* before the register is given its value: a call may take it */
   register uint64_t function __asm__("x0") = PSCI_SYSTEM_OFF;
-  pl011_drain();
   __asm__ volatile("mrs %0, currentel" : "=r"(level));
   /* Whoever implements PSCI sits one level up: the hypervisor of a kernel at EL1, the firmware of one at EL2. */
   if (level == EL2) {

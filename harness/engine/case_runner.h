@@ -134,6 +134,7 @@ class CaseRunner {
   void note_loaded(const Plan& plan, bool crash);
   Verdict from_error(const Error& error) const;
   Verdict silent(const Error& error, const Plan* plan, StepRecord& record);
+  [[nodiscard]] witness::Handover handover_of(const Loaded& loaded) const;
   Verdict hear_witness(const Loaded& loaded, StepRecord& record);
   Verdict land_on_witness(const Loaded& loaded, StepRecord& record);
   Verdict land_on_kernel(const Plan& plan, StepRecord& record);

@@ -100,6 +100,26 @@ Result<std::vector<Segment>> Places::lay(const scenario::LoadStep& load) {
   return segments;
 }
 
+namespace {
+
+// Where no buffer of the scenario can begin with what the kernel demands, a segment of its own does, so that the
+// scenario's own mistake is what is judged. A plan without room for one stays as it is.
+void demand(const Arch& arch, const Machine& machine, Plan& plan) {
+  Bytes demanded = arch.demanded(machine);
+  const bool room = !plan.segments.empty() && plan.segments.size() < kexec::segment_max && !plan.nr_segments;
+  if (meet_demand(plan, demanded) || !room) return;
+  RangeSet free = arch.usable(machine, (plan.flags & kexec::on_crash) != 0);
+  for (const Segment& segment : plan.segments) {
+    if (const auto range = Range::sized(segment.mem, segment.memsz)) free.remove(*range);
+  }
+  const std::uint64_t page = machine.page_size, size = demanded.size();
+  const std::uint64_t memsz = (size + page - 1) & ~(page - 1);
+  const auto place = free.find(memsz, page, Range{0, UINT64_MAX}, RangeSet::Prefer::high);
+  if (place) plan.segments.push_back({"demanded", {Piece::of(std::move(demanded))}, size, place->start, memsz});
+}
+
+}  // namespace
+
 Result<Plan> written_plan(const scenario::LoadStep& load, const Facts& facts, const Target& target) {
   const Arch* arch = find_arch(target.name);
   if (arch == nullptr) return fail(Errc::unsupported, "plan segments", "no boot protocol for " + target.name);
@@ -113,8 +133,8 @@ Result<Plan> written_plan(const scenario::LoadStep& load, const Facts& facts, co
     if (!entry) return tl::unexpected(entry.error());
     plan.entry = *entry;
   }
-  if (arch->demanded != nullptr) meet_demand(plan, arch->demanded(facts.machine));
   set_arguments(load, plan);
+  if (arch->demanded != nullptr) demand(*arch, facts.machine, plan);
   return plan;
 }
 

@@ -87,10 +87,7 @@ Status CaseRunner::add_demanded(Plan& plan, RangeSet& free, witness::WitnessTabl
   const Arch& arch = *find_arch(facts_->machine.arch);
   if (arch.demanded == nullptr) return {};
   Bytes demanded = arch.demanded(facts_->machine);
-  auto begins_so = [&](const Segment& segment) {
-    return !segment.pieces.empty() && segment.pieces.front().bytes == demanded;
-  };
-  if (std::any_of(plan.segments.begin(), plan.segments.end(), begins_so)) return {};
+  if (find_demanded(plan, demanded) != nullptr) return {};
   const auto page = facts_->machine.page_size;
   const std::uint64_t memsz = up(demanded.size(), page);
   const auto place = free.find(memsz, page, Range{0, UINT64_MAX}, RangeSet::Prefer::high);

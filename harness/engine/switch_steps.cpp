@@ -52,6 +52,14 @@ Verdict CaseRunner::on(const scenario::SwitchStep& change, StepRecord& record) {
   return verdict;
 }
 
+witness::Handover CaseRunner::handover_of(const Loaded& loaded) const {
+  witness::Handover out{loaded.witness->round != 0, loaded.plan.entry, std::nullopt};
+  const Arch* arch = find_arch(stage_.target->name);
+  if (arch == nullptr || arch->demanded == nullptr) return out;
+  if (const Segment* found = find_demanded(loaded.plan, arch->demanded(facts_->machine))) out.demanded = found->mem;
+  return out;
+}
+
 Verdict CaseRunner::hear_witness(const Loaded& loaded, StepRecord& record) {
   record.expected = "the witness reports every segment intact";
   if (!loaded.witness) return {Outcome::error, "land on the witness: the load before had none (witness: true)", {}};
@@ -68,7 +76,7 @@ Verdict CaseRunner::hear_witness(const Loaded& loaded, StepRecord& record) {
   }
   if (const auto counter = report.counter(stage_.target->counter_register)) note_switch("witness", counter);
   auto problems = report.problems();
-  const auto registers = witness::check_registers(stage_.target->name, report.registers(), loaded.witness->round != 0);
+  const auto registers = witness::check_registers(stage_.target->name, report.registers(), handover_of(loaded));
   problems.insert(problems.end(), registers.begin(), registers.end());
   record.observed = problems.empty() ? "every segment intact, registers as promised" : join(problems);
   if (!problems.empty()) return {Outcome::failed, "what arrived is not what was loaded: " + join(problems), {}};

@@ -11,27 +11,45 @@
 namespace kexlab::witness {
 namespace {
 
-std::string broken_promise(const RegisterRule& rule, std::uint64_t value) {
-  const auto wanted = rule.mask == all_bits ? fmt::format("{:#x}", rule.value)
-                                            : fmt::format("{:#x} in the bits {:#x}", rule.value, rule.mask);
+std::string broken_promise(const RegisterRule& rule, std::uint64_t expected, std::uint64_t value) {
+  const auto wanted = rule.mask == all_bits ? fmt::format("{:#x}", expected)
+                                            : fmt::format("{:#x} in the bits {:#x}", expected, rule.mask);
   return fmt::format("{} at entry is {:#x}, expected {} ({}; {})", rule.name, value, wanted, rule.text, rule.source);
+}
+
+// Nothing where this load says nothing of it.
+std::optional<std::uint64_t> expected_of(const RegisterRule& rule, const Handover& handover) {
+  const auto masked = [&](std::optional<std::uint64_t> number) {
+    return number ? std::optional(*number & rule.mask) : std::nullopt;
+  };
+  switch (rule.is) {
+    case RegisterRule::Is::entry:
+      return masked(handover.entry);
+    case RegisterRule::Is::demanded:
+      return masked(handover.demanded);
+    case RegisterRule::Is::value:
+      break;
+  }
+  return rule.value;
 }
 
 }  // namespace
 
-std::vector<std::string> check_registers(std::string_view target, const Registers& registers, bool jump) {
+std::vector<std::string> check_registers(std::string_view target, const Registers& registers,
+                                         const Handover& handover) {
   const auto states = all_entry_states();
   const auto state = std::find_if(states.begin(), states.end(), [&](const auto* one) { return one->target == target; });
   if (state == states.end()) return {fmt::format("what the kernel promises at entry on {} is not known here", target)};
   std::vector<std::string> out;
-  const auto other = jump ? RegisterRule::When::boot : RegisterRule::When::jump;
+  const auto other = handover.jump ? RegisterRule::When::boot : RegisterRule::When::jump;
   for (const auto& rule : (*state)->rules) {
-    if (rule.when == other) continue;
+    const auto expected = expected_of(rule, handover);
+    if (rule.when == other || !expected) continue;
     const auto found = registers.find(rule.name);
     if (found == registers.end()) {
       if (!rule.optional) out.push_back(fmt::format("the witness did not tell {}", rule.name));
-    } else if ((found->second & rule.mask) != rule.value) {
-      out.push_back(broken_promise(rule, found->second));
+    } else if ((found->second & rule.mask) != *expected) {
+      out.push_back(broken_promise(rule, *expected, found->second));
     }
   }
   return out;

@@ -8,7 +8,7 @@
 
 namespace kexlab::witness {
 
-/// A promise: register & mask == value.
+/// A promise: register & mask == value, or the number that `is` names.
 struct RegisterRule {
   std::string_view name;    ///< as the target's witness tells it
   std::uint64_t mask = 0;   ///< bits that are promised
@@ -21,6 +21,11 @@ struct RegisterRule {
     boot,  ///< not promised to an image that is to come back (KEXEC_PRESERVE_CONTEXT)
     jump,  ///< promised to such an image only
   } when = When::always;
+  enum class Is {
+    value,
+    entry,     ///< what `mask` leaves of the image's entry
+    demanded,  ///< of the address of the segment that begins with what the kernel demands (Arch::demanded)
+  } is = Is::value;
 };
 
 struct EntryState {

@@ -71,6 +71,16 @@ Registers ppc64(std::uint64_t msr) {
   return {{"r1", 0xc0000000027926e0}, {"r3", 0}, {"r4", 0x10000000}, {"r5", 0}, {"lr", 0x10000000}, {"msr", msr}};
 }
 
+Registers riscv64(std::uint64_t sstatus) {
+  Registers out{{"a0", 0},  {"a1", 0x8fe00000}, {"a2", 0x80200000}, {"ra", 0xffffffff80008a12}, {"satp", 0}, {"sie", 0},
+                {"sip", 0}, {"sscratch", 0},    {"scause", 12},     {"sstatus", sstatus}};
+  for (const char* name : {"a3", "a4", "a5", "a6", "a7", "s0", "s1",  "s2",  "s3", "s4", "s5", "s6",
+                           "s7", "s8", "s9", "t0", "t1", "t2", "s10", "s11", "t3", "t4", "t5", "t6"}) {
+    out[name] = 0;
+  }
+  return out;
+}
+
 Registers with(Registers registers, const char* name, std::uint64_t value) {
   registers[name] = value;
   return registers;
@@ -87,11 +97,12 @@ const Seen seen[] = {
     {"EL2", "arm64", with(arm64(8, 0x50000000), "sctlr_el2", 0x30c50830)},
     {"EL2 with VHE", "arm64", with(arm64(8, 0), "sctlr_el2", 0x30500800)},
     {"radix tree", "ppc64le", ppc64(0x8000000000001003)},
+    {"reboot", "riscv64", riscv64(0x8000000200006020)},
 };
 
 TEST(CheckRegisters, PassesWhatRealKernelsLeave) {
   for (const auto& one : seen) {
-    EXPECT_THAT(check_registers(one.target, one.registers, one.jump), IsEmpty()) << one.name;
+    EXPECT_THAT(check_registers(one.target, one.registers, {one.jump, 0x80200000, 0x8fe00000}), IsEmpty()) << one.name;
   }
 }
 
@@ -108,10 +119,12 @@ TEST(CheckRegisters, NoticesEachBrokenPromise) {
           continue;
         }
         found->second ^= rule.mask & -rule.mask;  // the lowest promised bit
-        EXPECT_THAT(check_registers(one.target, registers, one.jump), ElementsAre(HasSubstr(rule.source)))
+        EXPECT_THAT(check_registers(one.target, registers, {one.jump, 0x80200000, 0x8fe00000}),
+                    ElementsAre(HasSubstr(rule.source)))
             << one.name << " " << rule.name;
         registers.erase(found);
-        EXPECT_EQ(check_registers(one.target, registers, one.jump).size(), rule.optional ? 0u : 1u)
+        EXPECT_EQ(check_registers(one.target, registers, {one.jump, 0x80200000, 0x8fe00000}).size(),
+                  rule.optional ? 0u : 1u)
             << one.name << " " << rule.name;
       }
     }
@@ -120,7 +133,7 @@ TEST(CheckRegisters, NoticesEachBrokenPromise) {
 
 TEST(CheckRegisters, AnImageThatComesBackHasPromisesOfItsOwn) {
   EXPECT_EQ(check_registers("x86_64", x86_64_jump()).size(), 3u);  // rax, rdx and r11 are not zero
-  EXPECT_THAT(check_registers("x86_64", with(x86_64_jump(), "rsp", 0x2640000), true),
+  EXPECT_THAT(check_registers("x86_64", with(x86_64_jump(), "rsp", 0x2640000), {.jump = true}),
               ElementsAre(HasSubstr("called on the last words of the swap page")));
 }
 
@@ -129,6 +142,13 @@ TEST(CheckRegisters, SaysWhatWasExpected) {
       check_registers("arm64", with(arm64(4, 0), "sctlr_el1", 0x30500801)),
       ElementsAre("sctlr_el1 at entry is 0x30500801, expected 0x0 in the bits 0x1005 (MMU, data and instruction "
                   "caches off; arch/arm64/include/asm/sysreg.h: INIT_SCTLR_EL1_MMU_OFF)"));
+}
+
+TEST(CheckRegisters, KnowsWhatDependsOnTheLoad) {
+  const Handover elsewhere{.jump = false, .entry = 0x80400000, .demanded = 0x8fe00000};
+  EXPECT_THAT(check_registers("riscv64", riscv64(0), elsewhere),
+              ElementsAre(HasSubstr("a2 at entry is 0x80200000, expected 0x80400000")));
+  EXPECT_THAT(check_registers("riscv64", riscv64(0)), IsEmpty()) << "what the load was is not known";
 }
 
 TEST(CheckRegisters, KnowsNothingOfOtherTargets) {

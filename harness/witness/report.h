@@ -96,9 +96,16 @@ class WitnessReport {
   std::string first_refusal_;
 };
 
+/// What the image was loaded with, as far as promises depend on it.
+struct Handover {
+  bool jump = false;                      ///< KEXEC_PRESERVE_CONTEXT
+  std::optional<std::uint64_t> entry;     ///< nothing: rules of it are not checked
+  std::optional<std::uint64_t> demanded;  ///< address of the segment that the kernel demands; likewise
+};
+
 /// Ways in which the registers at entry differ from what the target's kernel promises, a sentence each. An unknown
-/// target, and a register that the witness should have told, are such sentences too. `jump`: the image was loaded with
-/// KEXEC_PRESERVE_CONTEXT.
-std::vector<std::string> check_registers(std::string_view target, const Registers& registers, bool jump = false);
+/// target, and a register that the witness should have told, are such sentences too.
+std::vector<std::string> check_registers(std::string_view target, const Registers& registers,
+                                         const Handover& handover = {});
 
 }  // namespace kexlab::witness

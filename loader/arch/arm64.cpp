@@ -41,13 +41,13 @@
 
 #include <algorithm>
 
-#include "kexlab/crash.h"
 #include "kexlab/text.h"
-#include "loader/arch/chosen.h"
-#include "loader/arch/placement.h"
-#include "loader/arch/stub.h"
+#include "loader/arch/fdt_boot.h"
 
 namespace kexlab {
+
+extern const Arch arch_arm64;
+
 namespace {
 
 constexpr unsigned char stub_code[] = {
@@ -58,24 +58,17 @@ constexpr std::uint64_t base_alignment = 2 * mib;   // booting.rst
 constexpr std::uint64_t old_text_offset = 0x80000;  // booting.rst, where image_size is 0
 constexpr std::uint64_t old_bss_margin = 16 * mib;  // for BSS and page tables behind an Image that tells no size
 constexpr std::uint64_t window_size = 32 * gib;     // booting.rst: kernel and initrd
-constexpr std::uint64_t dtb_limit = 2 * mib;        // booting.rst
-constexpr std::uint64_t dtb_alignment = 2 * mib;    // machine_kexec_file.c
 constexpr std::uint64_t largest_page = 64 * kib;
-constexpr std::uint64_t cmdline_limit = 2047;  // COMMAND_LINE_SIZE - 1, arch/arm64/include/uapi/asm/setup.h
+constexpr DtbRules dtb_rules{
+    .placing = {.alignment = 2 * mib, .prefer = RangeSet::Prefer::high},  // machine_kexec_file.c
+    .limit = 2 * mib,                                                     // booting.rst
+    .cmdline_limit = 2047,  // COMMAND_LINE_SIZE - 1, arch/arm64/include/uapi/asm/setup.h
+};
 
 struct KernelPlace {
   std::uint64_t entry = 0;
   Range where;
 };
-
-RangeSet usable(const Machine& machine, bool crash) {
-  if (crash) {
-    const auto reservation = crash_reservation(machine.memory);
-    return reservation ? RangeSet({*reservation}) : RangeSet();
-  }
-  const RangeSet free = without(machine.memory.ram(), crash_ranges(machine.memory));
-  return without(free, machine.memory.reserved_in_ram());
-}
 
 // The kernel's block starts at a multiple of 2 MiB, the kernel `ahead` bytes behind that.
 Result<Range> reserve_kernel(Placement& placement, std::uint64_t ahead, std::uint64_t size) {
@@ -132,62 +125,18 @@ Result<Range> add_initrd(Placement& placement, const LoadRequest& request, const
   return Range{where->start, where->start + request.initrd.size()};
 }
 
-Result<Range> add_elfcorehdr(Placement& placement, const LoadRequest& request) {
-  const Machine& machine = *request.machine;
-  const RangeSet dumped = without(machine.memory.ram(), crash_ranges(machine.memory));
-  // The linear map's base is random and not part of a Machine; readers of dumps go by p_paddr.
-  auto header = build_elfcorehdr(machine, dumped, EM_AARCH64, std::endian::little, 64, 0, {});
-  if (!header) return tl::unexpected(header.error());
-  const std::uint64_t size = header->size();
-  const auto where = placement.reserve("elfcorehdr", size, {largest_page, whole_memory, RangeSet::Prefer::high});
-  if (!where) return where;
-  placement.add("elfcorehdr", *where, {Piece::of(std::move(*header))});
-  return Range{where->start, where->start + size};
-}
-
-// The reservation that the crash kernel lies in, then the low one: the order that the kernel reads them in.
-std::vector<Range> usable_ranges(const MemoryMap& memory) {
-  std::vector<Range> ranges = crash_ranges(memory).ranges();
-  std::reverse(ranges.begin(), ranges.end());
-  return ranges;
-}
-
-Result<Range> add_dtb(Placement& placement, const LoadRequest& request, const Range& initrd, const Range& elfcorehdr) {
-  const auto text = cmdline_bytes(request, request.cmdline, cmdline_limit);
-  if (!text) return tl::unexpected(text.error());
-  ChosenValues values{request.cmdline, initrd, elfcorehdr, {}};
-  if (request.crash) values.usable = usable_ranges(request.machine->memory);
-  auto dtb = edit_chosen(request.machine->fdt, values, asked_of(request));
-  if (!dtb) return tl::unexpected(dtb.error());
-  if (dtb->size() > dtb_limit) {
-    return fail(Errc::unsupported, asked_of(request),
-                "the device tree has " + std::to_string(dtb->size()) + " bytes, the boot protocol allows 2 MiB");
-  }
-  const auto where = placement.reserve("dtb", dtb->size(), {dtb_alignment, whole_memory, RangeSet::Prefer::high});
-  if (where) placement.add("dtb", *where, {Piece::of(std::move(*dtb))});
-  return where;
-}
-
-Result<Range> add_stub(Placement& placement, const LoadRequest& request, const StubValues& values) {
-  auto stub =
-      fill_stub(std::as_bytes(std::span(stub_code)), std::endian::little, request, values, placement.segments());
-  if (!stub) return tl::unexpected(stub.error());
-  const auto where = placement.reserve("stub", stub->size(), {1, whole_memory, RangeSet::Prefer::high});
-  if (where) placement.add("stub", *where, {Piece::of(std::move(*stub))});
-  return where;
-}
-
 // The order of placing: what has the tightest rules first; what holds addresses of others after them.
 Result<Plan> plan_in(Placement placement, const LoadRequest& request) {
   const auto kernel = add_kernel(placement, request);
   if (!kernel) return tl::unexpected(kernel.error());
   const auto initrd = add_initrd(placement, request, kernel->where);
   if (!initrd) return tl::unexpected(initrd.error());
-  const auto header = request.crash ? add_elfcorehdr(placement, request) : Result<Range>(Range{});
+  const auto header = add_elfcorehdr(placement, request, arch_arm64, largest_page);
   if (!header) return tl::unexpected(header.error());
-  const auto dtb = add_dtb(placement, request, *initrd, *header);
+  const auto dtb = add_dtb(placement, request, dtb_rules, {request.cmdline, *initrd, *header, {}});
   if (!dtb) return tl::unexpected(dtb.error());
-  const auto stub = add_stub(placement, request, {kernel->entry, dtb->start, pl011_console(request.machine->fdt)});
+  const StubValues values{kernel->entry, dtb->start, pl011_console(request.machine->fdt)};
+  const auto stub = add_stub(placement, request, std::as_bytes(std::span(stub_code)), values);
   if (!stub) return tl::unexpected(stub.error());
   Plan plan;
   plan.entry = stub->start;
@@ -196,14 +145,13 @@ Result<Plan> plan_in(Placement placement, const LoadRequest& request) {
 }
 
 Result<Plan> plan_arm64(const LoadRequest& request) {
-  const auto free = request.crash ? crash_memory(request) : Result<RangeSet>(usable(*request.machine, false));
+  const auto free = request.crash ? crash_memory(request) : Result<RangeSet>(ram_not_reserved(*request.machine, false));
   if (!free) return tl::unexpected(free.error());
   return plan_in(Placement(*free, request.machine->page_size), request);
 }
 
 }  // namespace
 
-extern const Arch arch_arm64;
 const Arch arch_arm64 = {
     .name = "arm64",
     .kexec_arch = EM_AARCH64 << 16,
@@ -211,7 +159,7 @@ const Arch arch_arm64 = {
     .order = std::endian::little,
     .elf_machine = EM_AARCH64,
     .plan_kernel = plan_arm64,
-    .usable = usable,
+    .usable = ram_not_reserved,
 };
 
 }  // namespace kexlab

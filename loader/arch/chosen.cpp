@@ -192,6 +192,45 @@ Result<Bytes> edit_chosen(ByteView fdt, const ChosenValues& values, const std::s
 
 namespace {
 
+std::uint64_t cells_at(ByteView view, std::size_t at, int cells) {
+  if (cells == 1) return read_int<std::uint32_t>(view, at, std::endian::big).value_or(0);
+  return read_int<std::uint64_t>(view, at, std::endian::big).value_or(0);
+}
+
+}  // namespace
+
+RangeSet foreign_memory(ByteView fdt) {
+  RangeSet found;
+  if (fdt.empty() || fdt_check_full(fdt.data(), fdt.size()) != 0) return found;
+  const int parent = fdt_path_offset(fdt.data(), "/reserved-memory");
+  const int address = fdt_address_cells(fdt.data(), 0), length = fdt_size_cells(fdt.data(), 0);
+  if (parent < 0 || address < 1 || address > 2 || length < 1 || length > 2) return found;
+  int node = 0;
+  fdt_for_each_subnode(node, fdt.data(), parent) {
+    int size = 0;
+    const auto* reg = static_cast<const std::byte*>(fdt_getprop(fdt.data(), node, "reg", &size));
+    if (reg == nullptr || fdt_getprop(fdt.data(), node, "reusable", nullptr) != nullptr) continue;
+    const ByteView view(reg, static_cast<std::size_t>(size));
+    const auto row = static_cast<std::size_t>(address + length) * 4;
+    for (std::size_t at = 0; at + row <= view.size(); at += row) {
+      const std::uint64_t start = cells_at(view, at, address);
+      const auto range = Range::sized(start, cells_at(view, at + static_cast<std::size_t>(address) * 4, length));
+      if (range) found.add(*range);
+    }
+  }
+  return found;
+}
+
+Bytes empty_tree() {
+  Bytes tree(256);
+  fdt_create_empty_tree(tree.data(), static_cast<int>(tree.size()));
+  fdt_pack(tree.data());
+  tree.resize((fdt_totalsize(tree.data()) + 7) & ~std::size_t{7});
+  return tree;
+}
+
+namespace {
+
 // "path:options" or an alias with options, as /chosen/stdout-path has it.
 int stdout_node(const void* fdt) {
   int size = 0;
@@ -204,21 +243,50 @@ int stdout_node(const void* fdt) {
   return fdt_path_offset_namelen(fdt, name.data(), static_cast<int>(name.size()));
 }
 
+// True where addresses on the node's bus are physical: every bus above it is mapped one to one (an empty `ranges`).
+bool on_identity_bus(const void* fdt, int node) {
+  for (int bus = fdt_parent_offset(fdt, node); bus > 0; bus = fdt_parent_offset(fdt, bus)) {
+    int size = -1;
+    if (fdt_getprop(fdt, bus, "ranges", &size) == nullptr || size != 0) return false;
+  }
+  return true;
+}
+
+std::uint64_t first_address(const void* fdt, int node) {
+  int size = 0;
+  const auto* reg = static_cast<const std::byte*>(fdt_getprop(fdt, node, "reg", &size));
+  if (reg == nullptr) return 0;
+  const ByteView view(reg, static_cast<std::size_t>(size));
+  const int cells = fdt_address_cells(fdt, fdt_parent_offset(fdt, node));
+  if (cells == 1) return read_int<std::uint32_t>(view, 0, std::endian::big).value_or(0);
+  return read_int<std::uint64_t>(view, 0, std::endian::big).value_or(0);
+}
+
+// The node of stdout-path where it is of that kind and its registers can be reached; else an error of libfdt.
+int console_of_kind(ByteView fdt, const char* compatible) {
+  if (fdt.empty() || fdt_check_full(fdt.data(), fdt.size()) != 0) return -FDT_ERR_BADSTRUCTURE;
+  const int node = stdout_node(fdt.data());
+  if (node < 0) return node;
+  if (fdt_node_check_compatible(fdt.data(), node, compatible) != 0) return -FDT_ERR_NOTFOUND;
+  return on_identity_bus(fdt.data(), node) ? node : -FDT_ERR_NOTFOUND;
+}
+
 }  // namespace
 
 std::uint64_t pl011_console(ByteView fdt) {
-  if (fdt.empty() || fdt_check_full(fdt.data(), fdt.size()) != 0) return 0;
-  const int node = stdout_node(fdt.data());
-  if (node < 0 || fdt_node_check_compatible(fdt.data(), node, "arm,pl011") != 0) return 0;
-  const int parent = fdt_parent_offset(fdt.data(), node);
-  // Only under the root, where the bus address is the physical one.
-  if (parent != 0) return 0;
-  int size = 0;
-  const auto* reg = static_cast<const std::byte*>(fdt_getprop(fdt.data(), node, "reg", &size));
-  if (reg == nullptr) return 0;
-  const ByteView view(reg, static_cast<std::size_t>(size));
-  if (fdt_address_cells(fdt.data(), parent) == 1) return read_int<std::uint32_t>(view, 0, std::endian::big).value_or(0);
-  return read_int<std::uint64_t>(view, 0, std::endian::big).value_or(0);
+  const int node = console_of_kind(fdt, "arm,pl011");
+  return node < 0 ? 0 : first_address(fdt.data(), node);
+}
+
+std::uint64_t ns16550_console(ByteView fdt) {
+  int node = console_of_kind(fdt, "ns16550a");
+  if (node < 0) node = console_of_kind(fdt, "ns16550");
+  if (node < 0) return 0;
+  // Bindings: Documentation/devicetree/bindings/serial/8250.yaml.
+  for (const char* wider : {"reg-shift", "reg-io-width"}) {
+    if (fdt_getprop(fdt.data(), node, wider, nullptr) != nullptr) return 0;
+  }
+  return first_address(fdt.data(), node);
 }
 
 }  // namespace kexlab

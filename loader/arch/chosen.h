@@ -26,7 +26,16 @@ struct ChosenValues {
 /// Errors: not_found (no tree), corrupt (libfdt refuses it), unsupported (a value does not fit the cells).
 Result<Bytes> edit_chosen(ByteView fdt, const ChosenValues& values, const std::string& asked);
 
+/// Memory that the tree's /reserved-memory gives to others than the kernel: its nodes with a `reg` and without
+/// `reusable`. Firmware may guard it. Source: the devicetree schema reserved-memory.yaml.
+RangeSet foreign_memory(ByteView fdt);
+
+/// A device tree without nodes, a multiple of 8 bytes long.
+Bytes empty_tree();
+
 /// Physical address of the PL011 that /chosen/stdout-path names; 0 where it names none.
 std::uint64_t pl011_console(ByteView fdt);
+/// The same of a 16550 whose registers are bytes that lie side by side.
+std::uint64_t ns16550_console(ByteView fdt);
 
 }  // namespace kexlab

@@ -12,7 +12,17 @@ bool can_begin_with(const Segment& segment, std::uint64_t size) {
          segment.pieces.front().kind == Piece::Kind::pattern && segment.pieces.front().size >= size;
 }
 
+bool begins_with(const Segment& segment, const Bytes& demanded) {
+  return !segment.pieces.empty() && segment.pieces.front().bytes == demanded;
+}
+
 }  // namespace
+
+const Segment* find_demanded(const Plan& plan, const Bytes& demanded) {
+  const auto found = std::find_if(plan.segments.begin(), plan.segments.end(),
+                                  [&](const Segment& segment) { return begins_with(segment, demanded); });
+  return found == plan.segments.end() ? nullptr : &*found;
+}
 
 bool meet_demand(Plan& plan, const Bytes& demanded) {
   if (demanded.empty()) return true;

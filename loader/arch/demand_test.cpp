@@ -22,6 +22,13 @@ TEST(Demand, IsMetByTheFirstBufferThatIsLargeEnough) {
   EXPECT_EQ(plan.segments[2], of_pattern(9));
 }
 
+TEST(Demand, IsFoundWhereItWasMet) {
+  Plan plan{.segments = {of_pattern(7), of_pattern(8)}};
+  EXPECT_EQ(find_demanded(plan, demanded), nullptr);
+  ASSERT_TRUE(meet_demand(plan, demanded));
+  EXPECT_EQ(find_demanded(plan, demanded), &plan.segments[1]);
+}
+
 TEST(Demand, LeavesTheOtherContentsAndTheSizeOfTheBuffer) {
   Plan plan{.segments = {of_pattern(100)}};
   ASSERT_TRUE(meet_demand(plan, demanded));

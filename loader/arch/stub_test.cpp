@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "kexlab/fast_digest.h"
 #include "loader/arch/test_samples.h"
 
@@ -24,6 +26,9 @@ constexpr unsigned char i386_code[] = {
 constexpr unsigned char arm64_code[] = {
 #include "loader/arch/arm64_stub.inc"
 };
+constexpr unsigned char riscv64_code[] = {
+#include "loader/arch/riscv64_stub.inc"
+};
 
 constexpr unsigned char arm_code[] = {
 #include "loader/arch/arm_stub.inc"
@@ -33,7 +38,8 @@ TEST(Stub, KeepsItsSlotsEmptyAndItsCodeBehindThem) {
   const std::pair<const char*, ByteView> stubs[] = {{"x86_64", std::as_bytes(std::span(x86_64_code))},
                                                     {"i386", std::as_bytes(std::span(i386_code))},
                                                     {"arm", std::as_bytes(std::span(arm_code))},
-                                                    {"arm64", std::as_bytes(std::span(arm64_code))}};
+                                                    {"arm64", std::as_bytes(std::span(arm64_code))},
+                                                    {"riscv64", std::as_bytes(std::span(riscv64_code))}};
   for (const auto& [name, code] : stubs) {
     ASSERT_GT(code.size(), stub_slot::code) << name;
     EXPECT_LT(code.size(), 4096U) << name << ": one page";
@@ -45,6 +51,7 @@ TEST(Stub, KeepsItsSlotsEmptyAndItsCodeBehindThem) {
 }
 
 // The x86 jump over the slots: e9 rel32 or eb rel8. The arm64 one: 000101 imm26, in units of 4 bytes.
+// The riscv one: jal with x0, whose bits 30 to 21 are the distance's bits 10 to 1.
 TEST(Stub, StartsWithAJumpOverTheSlots) {
   for (const ByteView code :
        {ByteView(std::as_bytes(std::span(x86_64_code))), ByteView(std::as_bytes(std::span(i386_code)))}) {
@@ -56,11 +63,13 @@ TEST(Stub, StartsWithAJumpOverTheSlots) {
   EXPECT_EQ(little<std::uint32_t>(arm, 0), 0x14000000U | stub_slot::code / 4);
   const Bytes narrow = to_bytes(std::as_bytes(std::span(arm_code)));
   EXPECT_EQ(little<std::uint32_t>(narrow, 0), 0xea000000U | (stub_slot::code - 8) / 4) << "pc is two words ahead";
+  const Bytes riscv = to_bytes(std::as_bytes(std::span(riscv64_code)));
+  EXPECT_EQ(little<std::uint32_t>(riscv, 0), stub_slot::code << 20 | 0x6fU);
 }
 
 class StubDigest : public testing::TestWithParam<const char*> {
  protected:
-  StubDigest() : machine_(samples::machine(GetParam() + std::string("-6.1-crash"))) {
+  StubDigest() : machine_(samples::machine(GetParam())) {
     for (std::size_t i = 0; i < kernel_.bytes.size(); ++i) kernel_.bytes[i] = static_cast<std::byte>(i * 7);
     kernel_.format = Format::elf;
     kernel_.arch = machine_.arch;
@@ -128,8 +137,11 @@ TEST_P(StubDigest, IsNotThereByDefault) {
   EXPECT_EQ(little<std::uint64_t>(inline_bytes(segment(*plan, "stub")), stub_slot::count), 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Archs, StubDigest, testing::Values("x86_64", "arm64"),
-                         [](const auto& each) { return std::string(each.param); });
+INSTANTIATE_TEST_SUITE_P(Archs, StubDigest,
+                         testing::Values("x86_64-6.1-crash", "arm64-6.1-crash", "riscv64-6.12-crash"),
+                         [](const auto& each) {
+                           return std::string(each.param).substr(0, std::strcspn(each.param, "-"));
+                         });
 
 }  // namespace
 }  // namespace kexlab

@@ -15,7 +15,7 @@
 
 namespace kexlab::samples {
 
-/// A machine saved in testdata/: Debian's 6.1 kernels (x86_64 and arm64: cloud, i386: 686-pae) under QEMU 7.2, "q35", "virt"
+/// A machine saved in testdata/: Debian's 6.1 kernels (x86_64 and arm64: cloud, i386: 686-pae; riscv64: 6.12) under QEMU 7.2, "q35", "virt"
 /// without UEFI, and "pseries" (its device tree without the gaps between its blocks).
 inline Machine machine(const std::string& name) {
   const auto path = std::filesystem::path(KEXLAB_SOURCE_DIR "/loader/arch/testdata") / (name + ".json");

@@ -12,6 +12,7 @@
 
 #include "kexlab/crash.h"
 #include "kexlab/text.h"
+#include "loader/arch/chosen.h"
 
 namespace kexlab {
 namespace {
@@ -171,6 +172,8 @@ Result<Bytes> build_elfcorehdr(const Machine& machine, const RangeSet& ram, std:
 RangeSet dumpable_ram(const Machine& machine) {
   RangeSet ram = machine.memory.ram();
   for (const Range& range : machine.memory.named("Crash kernel")) ram.remove(range);
+  const RangeSet foreign = foreign_memory(machine.fdt);
+  for (const Range& range : foreign.ranges()) ram.remove(range);
   RangeSet pages;
   for (const Range& range : ram.ranges()) {
     // The kernel uses whole pages only, so the parts of pages at the edges hold nothing of it.

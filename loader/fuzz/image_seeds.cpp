@@ -29,6 +29,7 @@ std::map<std::string, Bytes> seeds() {
       {"arm64-without-efi", arm64_image({.pe = false})},
       {"zimage-xz", zimage()},
       {"zimage-gzip", zimage({.payload = gzip(kernel_data())})},
+      {"riscv", riscv_image()},
       {"vmlinux-x86_64", kernel},
       {"vmlinux-pvh", elf({.segments = {{.bytes = kernel_data()}, {.type = 4, .bytes = note("Xen", 18, noise(8))}}})},
       {"vmlinux-arm", elf_of(40, false, std::endian::little)},

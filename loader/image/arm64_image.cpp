@@ -16,24 +16,9 @@ using text::cat;
 constexpr auto little = std::endian::little;
 
 constexpr std::uint64_t header_size = 64;
-/// The PE header stands right behind the Image header, padded to 64 KiB at most. Source: efi-header.S.
-constexpr std::uint64_t pe_header_most = std::uint64_t{64} << 10;
 constexpr std::uint64_t base_alignment = std::uint64_t{2} << 20;
 /// Bits 1 and 2 of the flags.
 constexpr std::array<std::uint32_t, 4> page_sizes{0, 4096, 16384, 65536};
-
-/// How many bytes of the file are the kernel: what the PE sections hold (a signature may follow), else all.
-Result<std::uint64_t> kernel_size(ByteView file, const Ask& ask) {
-  if (!text::has(file, 0, "MZ")) return file.size();
-  const auto end = pe_raw_end(file);
-  if (!end && file.size() < pe_header_most) {
-    return fail(Errc::truncated, ask.text, cat("the file ends at byte ", file.size(), ", inside the PE header"),
-                "fetch or copy the image again");
-  }
-  if (!end) return contradicts(ask, "the file begins with MZ, but has no PE header");
-  if (*end > file.size()) return ends_early(ask, file, "the PE sections", *end);
-  return *end;
-}
 
 Status check_header(const Arm64Facts& facts, std::uint64_t file_size, const Ask& ask) {
   if (facts.image_size == 0) {
@@ -62,7 +47,7 @@ Result<Image> parse_arm64_image(ByteView file, const Ask& ask) {
   facts.flags = *read_int<std::uint64_t>(file, 24, little);
   facts.big_endian = (facts.flags & 1) != 0;
   facts.page_size = page_sizes[facts.flags >> 1 & 3];
-  const auto size = kernel_size(file, ask);
+  const auto size = flat_kernel_size(file, ask);
   if (!size) return tl::unexpected(size.error());
   if (const Status header = check_header(facts, *size, ask); !header) return tl::unexpected(header.error());
 

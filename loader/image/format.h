@@ -34,6 +34,8 @@ bool probe_zimage(ByteView file);
 Result<Image> parse_zimage(ByteView file, const Ask& ask);
 bool probe_arm64_image(ByteView file);
 Result<Image> parse_arm64_image(ByteView file, const Ask& ask);
+bool probe_riscv_image(ByteView file);
+Result<Image> parse_riscv_image(ByteView file, const Ask& ask);
 
 bool probe_zboot(ByteView file);
 /// The compressed payload of an EFI zboot image. Errors: truncated, corrupt, unsupported (its compression).
@@ -46,6 +48,9 @@ std::string_view elf_arch(ByteView file);
 
 /// End of the raw data that a PE file's sections claim, as a file offset; nothing where the headers are not all there.
 std::optional<std::uint64_t> pe_raw_end(ByteView file);
+/// How many bytes of a flat Image, whose header is also the start of a PE file where it begins with MZ, are the kernel:
+/// what the PE sections hold (a signature may follow), else all. Errors: truncated, corrupt.
+Result<std::uint64_t> flat_kernel_size(ByteView file, const Ask& ask);
 
 /// What a file that is no kernel looks like, with an article: "a cpio archive". Never empty.
 std::string looks_like(ByteView file);

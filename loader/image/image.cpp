@@ -16,6 +16,8 @@ const char* to_string(Format format) {
       return "arm64 Image";
     case Format::zimage:
       return "zImage";
+    case Format::riscv_image:
+      return "riscv Image";
   }
   return "unknown";
 }

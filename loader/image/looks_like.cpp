@@ -19,7 +19,7 @@ struct Look {
   std::string_view name;
 };
 
-// The magic numbers are those of each format's own document; the kernel's: arch/riscv/include/asm/image.h,
+// The magic numbers are those of each format's own document; the kernel's:
 // arch/arm/boot/compressed/head.S (zImage), include/linux/pe.h (LINUX_PE_MAGIC), all of 6.1 or newer.
 constexpr std::array looks{
     Look{0, "070701"sv, "a cpio archive (an initramfs?)"},
@@ -36,7 +36,6 @@ constexpr std::array looks{
     Look{0, "hsqs"sv, "a squashfs file system"},
     Look{0, "\xd0\x0d\xfe\xed"sv, "a device tree blob"},
     Look{0, "\x27\x05\x19\x56"sv, "a U-Boot uImage; unpack it first"},
-    Look{0x38, "RSC\5"sv, "a riscv Image, which is not supported yet"},
     Look{0x24, "\x01\x6f\x28\x18"sv, "a big-endian arm zImage of before BE8, which is not supported"},
     Look{0, "#!"sv, "a script"},
 };

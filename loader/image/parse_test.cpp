@@ -46,6 +46,9 @@ std::vector<Good> good_images() {
   const Bytes arm64_flat = arm64_image({.pe = false});
   const Bytes zi = zimage();
   const Bytes zi_be = zimage({.order = 0x01020304});
+  const Bytes riscv = riscv_image();
+  const Bytes riscv32 = riscv_image({.text_offset = 0x400000});
+  const Bytes riscv_flat = riscv_image({.pe = false});
   const Bytes elf_x86 = vmlinux();
   const Bytes elf_arm = elf_for(40, false, std::endian::little);
   const Bytes elf_ppc = elf_for(20, false, std::endian::big);
@@ -63,6 +66,10 @@ std::vector<Good> good_images() {
       {"arm64_without_efi", arm64_flat, arm64_flat, "arm64 Image for arm64, 4 KiB pages", Cut::is_missed},
       {"zimage", zi, zi, "zImage for arm"},
       {"zimage_big_endian", zi_be, zi_be, "zImage for arm, big-endian"},
+      {"riscv64", riscv, riscv, "riscv Image for riscv64"},
+      {"riscv32", riscv32, riscv32, "riscv Image for riscv32"},
+      {"riscv64_without_efi", riscv_flat, riscv_flat, "riscv Image for riscv64", Cut::is_missed},
+      {"zboot_of_riscv64", zboot(gzip(riscv), "gzip"), riscv, "riscv Image for riscv64, packed in EFI zboot and gzip"},
       {"vmlinux_x86_64", elf_x86, elf_x86, "ELF for x86_64, 64-bit"},
       {"vmlinux_arm", elf_arm, elf_arm, "ELF for arm, 32-bit"},
       {"vmlinux_ppc", elf_ppc, elf_ppc, "ELF for ppc, 32-bit"},
@@ -97,8 +104,8 @@ void expect_sound(const Image& image) {
     EXPECT_TRUE(slice(image.bytes, part.file_offset, part.file_size)) << part.file_offset << "+" << part.file_size;
     EXPECT_LE(part.file_size, part.memory_size);
   }
-  const unsigned facts =
-      unsigned{image.bzimage.has_value()} + image.arm64.has_value() + image.elf.has_value() + image.zimage.has_value();
+  const unsigned facts = unsigned{image.bzimage.has_value()} + image.arm64.has_value() +
+                         unsigned{image.riscv.has_value()} + image.elf.has_value() + image.zimage.has_value();
   EXPECT_EQ(facts, 1U);
   EXPECT_TRUE(expect_arch(image, image.arch));
 }

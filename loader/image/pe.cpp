@@ -12,6 +12,9 @@ namespace {
 constexpr std::uint64_t mz_pe_offset = 0x3c;
 constexpr std::uint64_t pe_header_size = 24;
 constexpr std::uint64_t section_size = 40;
+/// The PE header stands right behind the Image header, padded to 64 KiB at most. Source:
+/// arch/arm64/kernel/efi-header.S; arch/riscv/kernel/efi-header.S pads to 4 KiB.
+constexpr std::uint64_t pe_header_most = std::uint64_t{64} << 10;
 
 }  // namespace
 
@@ -31,6 +34,18 @@ std::optional<std::uint64_t> pe_raw_end(ByteView file) {
     end = std::max(end, std::uint64_t{*size} + *offset);
   }
   return end;
+}
+
+Result<std::uint64_t> flat_kernel_size(ByteView file, const Ask& ask) {
+  if (!text::has(file, 0, "MZ")) return file.size();
+  const auto end = pe_raw_end(file);
+  if (!end && file.size() < pe_header_most) {
+    return fail(Errc::truncated, ask.text, text::cat("the file ends at byte ", file.size(), ", inside the PE header"),
+                "fetch or copy the image again");
+  }
+  if (!end) return contradicts(ask, "the file begins with MZ, but has no PE header");
+  if (*end > file.size()) return ends_early(ask, file, "the PE sections", *end);
+  return *end;
 }
 
 }  // namespace kexlab

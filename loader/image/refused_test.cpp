@@ -54,7 +54,6 @@ std::vector<Bad> not_kernels() {
       {"qcow2", at(0, "QFI\xfb"), u, "a qcow2 disk image"},
       {"device_tree", at(0, "\xd0\x0d\xfe\xed"), u, "a device tree blob"},
       {"uimage", at(0, "\x27\x05\x19\x56"), u, "a U-Boot uImage"},
-      {"riscv_image", at(0x38, "RSC\5"), u, "a riscv Image"},
       {"arm_zimage_of_old_big_endian_kernels", at(0x24, "\x01\x6f\x28\x18"), u, "a big-endian arm zImage"},
       {"arm_zimage_with_noise_for_its_size", at(0x24, "\x18\x28\x6f\x01"), Errc::truncated, "the zImage at"},
       {"script", text("#!/bin/sh\necho\n"), u, "a script"},
@@ -127,6 +126,19 @@ std::vector<Bad> bad_elfs() {
   };
 }
 
+std::vector<Bad> bad_riscv_images() {
+  const Bytes good = riscv_image();
+  return {
+      {"cut_in_the_header", cut(good, 63), Errc::truncated, "the riscv Image header at 64"},
+      {"cut_in_the_pe_header", cut(good, 80), Errc::truncated, "inside the PE header"},
+      {"cut_in_the_kernel", cut(good, good.size() - 1), Errc::truncated, "the PE sections at"},
+      {"big_endian", riscv_image({.flags = 1}), Errc::unsupported, "big-endian"},
+      {"for_machine_mode", riscv_image({.text_offset = 0}), Errc::unsupported, "machine mode"},
+      {"no_image_size", riscv_image({.image_size = 0}), Errc::corrupt, "image_size allow 64 to 0"},
+      {"small_image_size", riscv_image({.image_size = good.size() - 1}), Errc::corrupt, "image_size allow 64 to"},
+  };
+}
+
 std::vector<Bad> bad_arm64_images() {
   const Bytes good = arm64_image();
   return {
@@ -168,8 +180,8 @@ std::vector<Bad> bad_wrappers() {
       {"zboot_of_another_compression", zboot(packed, "zstd22"), Errc::corrupt,
        "names the compression \"zstd22\", its payload is not zstd"},
       {"zboot_of_nothing", zboot({}, "gzip"), Errc::corrupt, "its payload is not gzip"},
-      {"zboot_of_a_riscv_image", zboot(gzip(at(0x38, "RSC\5")), "gzip"), Errc::unsupported,
-       "a riscv Image, which is not supported yet, inside gzip, inside EFI zboot"},
+      {"zboot_of_a_cpio", zboot(gzip(at(0, "070701")), "gzip"), Errc::unsupported,
+       "a cpio archive (an initramfs?), inside gzip, inside EFI zboot"},
       {"too_many_wrappers", gzip(gzip(gzip(gzip(gzip(arm64))))), Errc::no_space, "more than 4 wrappers"},
   };
 }
@@ -189,6 +201,7 @@ const auto named = [](const auto& row) { return row.param.name; };
 INSTANTIATE_TEST_SUITE_P(NotAKernel, BadImage, ::testing::ValuesIn(not_kernels()), named);
 INSTANTIATE_TEST_SUITE_P(BzImage, BadImage, ::testing::ValuesIn(bad_bzimages()), named);
 INSTANTIATE_TEST_SUITE_P(Elf, BadImage, ::testing::ValuesIn(bad_elfs()), named);
+INSTANTIATE_TEST_SUITE_P(Riscv, BadImage, ::testing::ValuesIn(bad_riscv_images()), named);
 INSTANTIATE_TEST_SUITE_P(Arm64, BadImage, ::testing::ValuesIn(bad_arm64_images()), named);
 INSTANTIATE_TEST_SUITE_P(Wrapper, BadImage, ::testing::ValuesIn(bad_wrappers()), named);
 

@@ -264,24 +264,48 @@ struct Arm64Spec {
   Bytes data = kernel_data();
 };
 
-/// A 64-byte header, a PE header with one section that covers the data, the data.
-inline Bytes arm64_image(const Arm64Spec& spec = {}) {
-  Bytes file(spec.pe ? 0x40 + 24 + 40 : 0x40);
+/// What the flat Images share: 64 bytes for a header, a PE header with one section that covers the data, the data.
+inline Bytes flat_image(bool pe, std::uint16_t pe_machine, const Bytes& data) {
+  Bytes file(pe ? 0x40 + 24 + 40 : 0x40);
   const std::size_t start = file.size();
+  if (pe) {
+    put(file, 0, "MZ");
+    write_int<std::uint32_t>(file, 0x3c, 0x40, little);
+    put(file, 0x40, "PE");
+    write_int<std::uint16_t>(file, 0x40 + 4, pe_machine, little);
+    write_int<std::uint16_t>(file, 0x40 + 6, 1, little);
+    write_int(file, 0x40 + 24 + 16, static_cast<std::uint32_t>(data.size()), little);
+    write_int(file, 0x40 + 24 + 20, static_cast<std::uint32_t>(start), little);
+  }
+  return join(file, data);
+}
+
+inline Bytes arm64_image(const Arm64Spec& spec = {}) {
+  Bytes file = flat_image(spec.pe, 0xaa64, spec.data);
   write_int(file, 8, spec.text_offset, little);
   write_int(file, 16, spec.image_size, little);
   write_int(file, 24, spec.flags, little);
   put(file, 0x38, "ARM\x64");
-  if (spec.pe) {
-    put(file, 0, "MZ");
-    write_int<std::uint32_t>(file, 0x3c, 0x40, little);
-    put(file, 0x40, "PE");
-    write_int<std::uint16_t>(file, 0x40 + 4, 0xaa64, little);
-    write_int<std::uint16_t>(file, 0x40 + 6, 1, little);
-    write_int(file, 0x40 + 24 + 16, static_cast<std::uint32_t>(spec.data.size()), little);
-    write_int(file, 0x40 + 24 + 20, static_cast<std::uint32_t>(start), little);
-  }
-  return join(file, spec.data);
+  return file;
+}
+
+struct RiscvSpec {
+  std::uint64_t text_offset = 0x200000;
+  std::uint64_t image_size = 0x200000;
+  std::uint64_t flags = 0;
+  bool pe = true;
+  Bytes data = kernel_data();
+};
+
+inline Bytes riscv_image(const RiscvSpec& spec = {}) {
+  Bytes file = flat_image(spec.pe, 0x5064, spec.data);
+  write_int(file, 8, spec.text_offset, little);
+  write_int(file, 16, spec.image_size, little);
+  write_int(file, 24, spec.flags, little);
+  write_int<std::uint32_t>(file, 32, 2, little);
+  put(file, 0x30, "RISCV");
+  put(file, 0x38, "RSC\x05");
+  return file;
 }
 
 struct ZSpec {

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "harness/vm/qemu/machine.h"
 #include "harness/vm/qemu/probe.h"
 #include "harness/vm/vm.h"
 
@@ -289,6 +290,13 @@ TEST_P(OnTarget, diagnose_of_a_hung_QEMU_fails_within_two_seconds) {
   EXPECT_LT(Clock::now() - begin, 2s);
   ASSERT_FALSE(look);
   EXPECT_EQ(look.error().code, Errc::timeout);
+}
+
+// Wait statuses as Linux packs them: the exit status in the second byte, the signal in the first.
+TEST(EndOfProcess, status_0_is_the_guests_own_power_switch) {
+  EXPECT_EQ(end_of_process(0), Ended::Why::powered_off);
+  EXPECT_EQ(end_of_process(1 << 8), Ended::Why::vm_died);
+  EXPECT_EQ(end_of_process(SIGABRT), Ended::Why::vm_died);
 }
 
 TEST_P(OnTarget, a_killed_QEMU_is_an_end_with_its_signal) {

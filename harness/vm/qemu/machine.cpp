@@ -3,6 +3,7 @@
 #include "harness/vm/qemu/machine.h"
 
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
@@ -33,6 +34,10 @@ std::optional<Ended> end_from_event(const std::string& name, const json& data) {
 }
 
 }  // namespace
+
+Ended::Why end_of_process(int wait_status) {
+  return WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0 ? Ended::Why::powered_off : Ended::Why::vm_died;
+}
 
 LastWords::LastWords(asio::io_context& context, Descriptor pipe) : pipe_(context), block_(4096) {
   boost::system::error_code broken;
@@ -180,7 +185,7 @@ std::optional<Ended> Machine::take_end() {
   if (!gone()) return end_;
   std::string detail = "QEMU " + describe_wait_status(*child_->status());
   if (const auto words = last_words_->line(); !words.empty()) detail += ": " + words;
-  return Ended{end_ ? end_->why : Ended::Why::vm_died, true, detail};
+  return Ended{end_ ? end_->why : end_of_process(*child_->status()), true, detail};
 }
 
 /// QEMU is gone: its ends of the streams are closed, and what they still hold ends soon.

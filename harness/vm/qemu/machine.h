@@ -35,6 +35,11 @@ class LastWords {
   bool ended_ = false;
 };
 
+/// What became of the guest of a QEMU that ended without a word about it. QEMU tells before it ends because it was
+/// asked to, and ends with another status because it could not go on; status 0 alone is the guest's own power switch on
+/// machines whose device just leaves: riscv's virt up to QEMU 8.1 (hw/misc/sifive_test.c calls exit(0)).
+Ended::Why end_of_process(int wait_status);
+
 /// Everything happens inside wait(), command() and end(), in the caller's thread.
 class Machine {
  public:

@@ -66,6 +66,8 @@ const Arch* find_arch_by_elf(std::uint16_t elf_machine, unsigned bits, std::endi
 /// Lets the first buffer that is a valid pointer to enough bytes begin with what is demanded, its other contents
 /// behind that. False where the plan has no such buffer: then it is as it was. Nothing demanded: true.
 bool meet_demand(Plan& plan, const Bytes& demanded);
+/// The first segment whose contents begin with what meet_demand put there, or nullptr.
+const Segment* find_demanded(const Plan& plan, const Bytes& demanded);
 
 /// Plans a load for the machine's architecture; check_plan has passed on every plan it returns.
 Result<Plan> plan_kernel(const LoadRequest& request);

@@ -12,7 +12,8 @@ struct KernelTextMapping {
   std::uint64_t virtual_address = 0;
 };
 
-/// What a dump shall show: System RAM without the "Crash kernel" reservation, in whole pages of the machine.
+/// What a dump shall show: System RAM without the "Crash kernel" reservation, in whole pages of the machine, and without
+/// what the device tree gives to others than the kernel: on riscv, reading OpenSBI's own memory is EFAULT.
 RangeSet dumpable_ram(const Machine& machine);
 
 /// Builds the ELF core header for `ram` (what /proc/vmcore shall show, usually dumpable_ram): a PT_NOTE for each CPU's

@@ -14,7 +14,7 @@
 
 namespace kexlab {
 
-enum class Format { bzimage, elf, arm64_image, zimage };
+enum class Format { bzimage, elf, arm64_image, zimage, riscv_image };
 const char* to_string(Format format);
 
 /// Wrappers that were taken off, outermost first.
@@ -69,6 +69,13 @@ struct ZImageFacts {
   bool big_endian = false;
 };
 
+/// Facts of the riscv Image header. Source: Documentation/riscv/boot-image-header.rst (6.1).
+struct RiscvFacts {
+  std::uint64_t text_offset = 0;  ///< bytes from the start of RAM that firmware loads to; a kexec need not keep it
+  std::uint64_t image_size = 0;   ///< bytes that must be free from the load address, BSS included
+  std::uint32_t version = 0;      ///< of the header: major << 16 | minor
+};
+
 /// Facts of an ELF kernel (vmlinux), of any class and byte order.
 struct ElfFacts {
   bool is64 = false;
@@ -87,6 +94,7 @@ struct Image {
   std::optional<BzImageFacts> bzimage;
   std::optional<Arm64Facts> arm64;
   std::optional<ZImageFacts> zimage;
+  std::optional<RiscvFacts> riscv;
   std::optional<ElfFacts> elf;
   std::string version;  ///< release string where the image tells it ("6.1.0-..."), else empty
   /// "bzImage for x86_64, protocol 2.15, 14186432 bytes, version 6.1.0-…" for people.

@@ -69,6 +69,21 @@ std::string why_no_abi(const std::string& name, const Bench& bench) {
                      bench.self.name, abi->config, name);
 }
 
+/// The case loads something while the second kernel runs.
+bool loads_in_next(const scenario::Case& what) {
+  std::string loaded;
+  bool in_next = false;
+  for (const auto& step : what.steps) {
+    if (std::holds_alternative<scenario::SwitchStep>(step.action)) in_next = loaded == "next";
+    const auto* load = std::get_if<scenario::LoadStep>(&step.action);
+    const auto* file_load = std::get_if<scenario::FileLoadStep>(&step.action);
+    if (load == nullptr && file_load == nullptr) continue;
+    if (in_next) return true;
+    loaded = load != nullptr ? load->kernel : file_load->kernel.from;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string Job::key() const { return what->id + "@" + bench->target->name + "/" + bench->self.name; }
@@ -109,6 +124,11 @@ std::string why_skip(const scenario::Case& what, const Bench& bench) {
     if (feature == "64_bits" && word_bits(*bench.target) < 64)
       return "a program of " + bench.target->name + " cannot say numbers of more than 32 bits";
     if (feature == "witness" && bench.witness.empty()) return "there is no witness for " + bench.target->name;
+  }
+  if (bench.next.config_known && !bench.next.has("KEXEC") && loads_in_next(what)) {
+    return fmt::format(
+        "the second kernel {} is built without CONFIG_KEXEC, says its own configuration, and this case loads there",
+        bench.next.name);
   }
   const auto version = version_of(kernel.release);
   if (what.since && version < version_of(*what.since))

@@ -425,6 +425,24 @@ INSTANTIATE_TEST_SUITE_P(
                b.self.config.clear(), b.self.config_known = false, c.needs = {"USERFAULTFD"};
              },
              ""},
+        Skip{"a_second_kernel_without_kexec_is_to_load",
+             [](scenario::Case& c, Bench& b) {
+               c = cases_of(
+                       "name: s/back\nabout: x\nsteps:\n  - load: {kernel: next}\n  - switch: reboot\n"
+                       "  - load: {kernel: self}\n")
+                       .at(0);
+               b.next.config.erase("CONFIG_KEXEC");
+             },
+             "the second kernel next-kernel is built without CONFIG_KEXEC"},
+        Skip{"a_second_kernel_without_kexec_is_started",
+             [](scenario::Case& c, Bench& b) {
+               c = cases_of(
+                       "name: s/there\nabout: x\nsteps:\n  - load: {kernel: self}\n  - load: {kernel: next}\n"
+                       "  - switch: reboot\n")
+                       .at(0);
+               b.next.config.erase("CONFIG_KEXEC");
+             },
+             ""},
         Skip{"a_need",
              [](scenario::Case& c, Bench&) {
                c.needs = {"CRASH_DUMP", "USERFAULTFD"};

@@ -69,5 +69,23 @@ TEST(PowerPc64, RefusesWhatStartsBelowTheRunningKernelsEnd) {
   }
 }
 
+// A reservation on a kernel that makes none: with CRASH_DUMP off, machine_kexec_prepare still says no.
+TEST(S390x, CrashImagesNeedCrashDump) {
+  constexpr Range reservation{0x10000000, 0x10040000};
+  Situation now{.arch = "s390x", .crash_reservation = reservation};
+  Plan plan{.arch = "s390x", .entry = reservation.start, .flags = kexec::on_crash | std::uint64_t{22} << 16};
+  plan.segments = {
+      {.name = "a", .pieces = {Piece::of_pattern(1, 4096)}, .bufsz = 4096, .mem = reservation.start, .memsz = 4096}};
+  const auto rule = [&] { return predict(now, plan, {}, false).rule->name; };
+  EXPECT_EQ(rule(), "accepted") << "nothing is known of the kernel";
+  now.config = {{"KEXEC", "y"}, {"CRASH_DUMP", "y"}};
+  EXPECT_EQ(rule(), "accepted");
+  now.config.erase("CRASH_DUMP");
+  EXPECT_EQ(rule(), "s390_crash_dump");
+  EXPECT_EQ(predict(now, plan, {}, false).error, einval);
+  plan.flags &= ~kexec::on_crash;
+  EXPECT_EQ(rule(), "accepted");
+}
+
 }  // namespace
 }  // namespace kexlab::model

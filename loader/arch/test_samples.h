@@ -75,7 +75,7 @@ std::uint64_t little(const Bytes& bytes, std::uint64_t offset) {
 }
 
 /// What holds for every plan of every architecture: the rules of a sane plan, whole pages of usable memory only, the
-/// entry in the stub, the kernel's bytes by reference.
+/// entry in the stub, the kernel's own bytes by reference.
 inline void expect_sound(const Plan& plan, const LoadRequest& request) {
   const Machine& machine = *request.machine;
   const Arch* arch = find_arch(machine.arch);
@@ -92,7 +92,7 @@ inline void expect_sound(const Plan& plan, const LoadRequest& request) {
   const Segment kernel = segment(plan, "kernel");
   for (const Piece& piece : kernel.pieces) {
     const bool by_reference = piece.kind == Piece::Kind::source && piece.source == "kernel";
-    EXPECT_TRUE(by_reference || piece.length() <= 4) << "of its own no more than a flag";
+    EXPECT_TRUE(by_reference || piece.kind == Piece::Kind::inline_bytes) << "of its own no more than parameters";
   }
   const Segment* initrd = find_segment(plan, "initrd");
   ASSERT_EQ(initrd != nullptr, request.initrd.size() != 0);

@@ -20,6 +20,7 @@ constexpr std::array rows{
     FormatRow{Format::elf, "ELF", probe_elf, parse_elf},
     FormatRow{Format::arm64_image, "arm64 Image", probe_arm64_image, parse_arm64_image},
     FormatRow{Format::zimage, "zImage", probe_zimage, parse_zimage},
+    FormatRow{Format::s390_image, "s390 image", probe_s390_image, parse_s390_image},
     FormatRow{Format::riscv_image, "riscv Image", probe_riscv_image, parse_riscv_image},
 };
 
@@ -78,7 +79,7 @@ Result<Image> parse_peeled(Peeled peeled, const Ask& ask) {
     return image;
   }
   return fail(Errc::unsupported, ask.text, cat("it looks like ", describe(peeled)),
-              "give a bzImage, a zImage, an arm64 or riscv Image or an ELF vmlinux, bare or packed");
+              "give a bzImage, a zImage, an arm64 or riscv Image, an s390 image or an ELF vmlinux, bare or packed");
 }
 
 Ask make_ask(std::string_view name, const ImageLimits& limits) { return {cat("parse kernel image ", name), limits}; }

@@ -46,6 +46,7 @@ std::vector<Good> good_images() {
   const Bytes arm64_flat = arm64_image({.pe = false});
   const Bytes zi = zimage();
   const Bytes zi_be = zimage({.order = 0x01020304});
+  const Bytes s390 = s390_image();
   const Bytes riscv = riscv_image();
   const Bytes riscv32 = riscv_image({.text_offset = 0x400000});
   const Bytes riscv_flat = riscv_image({.pe = false});
@@ -66,6 +67,8 @@ std::vector<Good> good_images() {
       {"arm64_without_efi", arm64_flat, arm64_flat, "arm64 Image for arm64, 4 KiB pages", Cut::is_missed},
       {"zimage", zi, zi, "zImage for arm"},
       {"zimage_big_endian", zi_be, zi_be, "zImage for arm, big-endian"},
+      {"s390", s390, s390, "s390 image for s390x", Cut::is_missed},
+      {"s390_in_gzip", gzip(s390), s390, "s390 image for s390x, packed in gzip"},
       {"riscv64", riscv, riscv, "riscv Image for riscv64"},
       {"riscv32", riscv32, riscv32, "riscv Image for riscv32"},
       {"riscv64_without_efi", riscv_flat, riscv_flat, "riscv Image for riscv64", Cut::is_missed},
@@ -104,8 +107,8 @@ void expect_sound(const Image& image) {
     EXPECT_TRUE(slice(image.bytes, part.file_offset, part.file_size)) << part.file_offset << "+" << part.file_size;
     EXPECT_LE(part.file_size, part.memory_size);
   }
-  const unsigned facts = unsigned{image.bzimage.has_value()} + image.arm64.has_value() +
-                         unsigned{image.riscv.has_value()} + image.elf.has_value() + image.zimage.has_value();
+  const unsigned facts = unsigned{image.bzimage.has_value()} + image.arm64.has_value() + image.riscv.has_value() +
+                         image.elf.has_value() + image.zimage.has_value() + image.s390.has_value();
   EXPECT_EQ(facts, 1U);
   EXPECT_TRUE(expect_arch(image, image.arch));
 }
@@ -232,6 +235,23 @@ TEST(BzImage, WhatItsVersionSaysIsMadePrintable) {
   const auto image = parse_image(bzimage({.version = "6.1\x1b[2J (x)"}), "hostile");
   ASSERT_TRUE(image) << image.error().str();
   EXPECT_EQ(image->bzimage->version, "6.1?[2J (x)");
+}
+
+TEST(S390, TellsWhereItLiesAndHowLongItsCommandLineMayBe) {
+  const Bytes file = s390_image();
+  const auto image = parse_image(file, "image");
+  ASSERT_TRUE(image) << image.error().str();
+  EXPECT_EQ(image->s390->cmdline_size, 512U);
+  const std::uint64_t size = file.size() - 0x10000;
+  EXPECT_THAT(image->parts, ElementsAre(LoadPart{
+                                .file_offset = 0x10000, .file_size = size, .physical = 0x10000, .memory_size = size}));
+}
+
+TEST(S390, OlderImagesTellLess) {
+  const auto image = parse_image(s390_image({.cmdline_size = 0, .version = 0}), "old");
+  ASSERT_TRUE(image) << image.error().str();
+  EXPECT_EQ(image->s390->cmdline_size, 896U);
+  EXPECT_EQ(image->version, "6.1.0-test") << "from the banner";
 }
 
 TEST(Arm64, TellsItsHeader) {

@@ -66,6 +66,15 @@ std::vector<Bad> not_kernels() {
   };
 }
 
+std::vector<Bad> bad_s390_images() {
+  return {
+      {"s390_cut_in_the_parameters", cut(s390_image(), 0x10440), Errc::truncated, "the command line at 66688"},
+      {"s390_cut_in_the_command_line", cut(s390_image(), 0x10500), Errc::truncated, "the command line at 67200"},
+      {"s390_room_beyond_reason", s390_image({.cmdline_size = ~std::uint64_t{0}}), Errc::corrupt,
+       "room for a command line of 18446744073709551615 bytes"},
+  };
+}
+
 std::vector<Bad> bad_bzimages() {
   const Bytes good = bzimage();
   return {
@@ -199,6 +208,7 @@ TEST_P(BadImage, IsRefusedWithTheReason) {
 
 const auto named = [](const auto& row) { return row.param.name; };
 INSTANTIATE_TEST_SUITE_P(NotAKernel, BadImage, ::testing::ValuesIn(not_kernels()), named);
+INSTANTIATE_TEST_SUITE_P(S390, BadImage, ::testing::ValuesIn(bad_s390_images()), named);
 INSTANTIATE_TEST_SUITE_P(BzImage, BadImage, ::testing::ValuesIn(bad_bzimages()), named);
 INSTANTIATE_TEST_SUITE_P(Elf, BadImage, ::testing::ValuesIn(bad_elfs()), named);
 INSTANTIATE_TEST_SUITE_P(Riscv, BadImage, ::testing::ValuesIn(bad_riscv_images()), named);

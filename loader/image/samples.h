@@ -342,6 +342,22 @@ inline Bytes zimage(const ZSpec& spec = {}) {
   return join(join(file, spec.payload), Bytes(8));
 }
 
+struct S390Spec {
+  std::uint64_t cmdline_size = 512;
+  std::uint64_t version = 0x10700;  // address of its text
+};
+
+/// Entry points at 64 KiB, parameters, a command line, the version, the data.
+inline Bytes s390_image(const S390Spec& spec = {}) {
+  Bytes file(0x10800);
+  put(file, 0x10008, "S390EP");
+  write_int(file, 0x10428, spec.version, std::endian::big);
+  write_int(file, 0x10430, spec.cmdline_size, std::endian::big);
+  put(file, 0x10480, "root=/dev/ram0 ro");
+  put(file, 0x10700, "6.1.0-test (builder@host) #1 SMP");
+  return join(file, kernel_data());
+}
+
 /// An EFI zboot file around a payload that is packed already; `behind` follows it, as the appended size does.
 inline Bytes zboot(const Bytes& payload, std::string_view compression, const Bytes& behind = Bytes(4)) {
   Bytes file(0x80);

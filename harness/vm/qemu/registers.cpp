@@ -27,9 +27,9 @@ std::optional<std::uint64_t> number_after(std::string_view text, std::string_vie
 }  // namespace
 
 std::optional<std::uint64_t> parse_program_counter(std::string_view registers) {
-  // x86, x86 in 32-bit mode, arm, ppc, hppa, s390x ("PSW=mask M addr A"); arm64, m68k and loongarch; riscv, mips and
-  // sh.
-  constexpr std::array<std::string_view, 8> names = {"RIP", "EIP", "R15", "NIP", "IA_F", "addr", "PC", "pc"};
+  // x86, x86 in 32-bit mode, s390x ("PSW=mask M addr A", and a general R15 behind it), arm, ppc, hppa; arm64, m68k and
+  // loongarch; riscv, mips and sh.
+  constexpr std::array<std::string_view, 8> names = {"RIP", "EIP", "addr", "R15", "NIP", "IA_F", "PC", "pc"};
   for (const auto name : names) {
     if (auto value = number_after(registers, name)) return value;
   }

@@ -14,7 +14,7 @@
 
 namespace kexlab {
 
-enum class Format { bzimage, elf, arm64_image, zimage, riscv_image };
+enum class Format { bzimage, elf, arm64_image, zimage, riscv_image, s390_image };
 const char* to_string(Format format);
 
 /// Wrappers that were taken off, outermost first.
@@ -69,6 +69,14 @@ struct ZImageFacts {
   bool big_endian = false;
 };
 
+/// Facts of an s390 image. Source: arch/s390/include/asm/setup.h, struct parmarea (6.1).
+struct S390Facts {
+  /// Offsets in the file and addresses in memory: the entry for a start that loads the image from its first byte on or
+  /// from here; the parameters: initrd's address and size, the memory of a crashed kernel; the command line.
+  static constexpr std::uint64_t start = 0x10000, initrd_at = 0x10408, behind_oldmem = 0x10428, cmdline_at = 0x10480;
+  std::uint64_t cmdline_size = 0;  ///< bytes of the command line with its NUL
+};
+
 /// Facts of the riscv Image header. Source: Documentation/riscv/boot-image-header.rst (6.1).
 struct RiscvFacts {
   std::uint64_t text_offset = 0;  ///< bytes from the start of RAM that firmware loads to; a kexec need not keep it
@@ -96,6 +104,7 @@ struct Image {
   std::optional<ZImageFacts> zimage;
   std::optional<RiscvFacts> riscv;
   std::optional<ElfFacts> elf;
+  std::optional<S390Facts> s390;
   std::string version;  ///< release string where the image tells it ("6.1.0-..."), else empty
   /// "bzImage for x86_64, protocol 2.15, 14186432 bytes, version 6.1.0-…" for people.
   [[nodiscard]] std::string str() const;

@@ -49,7 +49,8 @@ int list_targets(const ListFlags& flags) {
   const auto merged = report::merge_overviews(all);
   if (flags.format == "json") return fmt::print("{}", report::overview_json(merged)), static_cast<int>(all_good);
   const auto form = flags.format == "markdown" ? report::TableForm::markdown : report::TableForm::text;
-  return fmt::print("{}", report::overview_table(all_targets(), merged, form)), static_cast<int>(all_good);
+  return fmt::print("{}", report::overview_table(all_targets(), unemulated_targets(), merged, form)),
+         static_cast<int>(all_good);
 }
 
 int list_cases(const std::vector<std::string>& wanted) {

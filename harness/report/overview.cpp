@@ -140,14 +140,16 @@ std::string as_markdown(const Rows& rows) {
   return out;
 }
 
-std::string why_not(const std::vector<Target>& targets, TableForm form) {
+std::string why_not(const std::vector<Target>& targets, const std::vector<Unemulated>& unemulated, TableForm form) {
+  const char* bullet = form == TableForm::markdown ? "- " : "";
   std::string out;
   for (const Target& target : targets) {
     for (const Limitation& limit : target.limitations) {
-      out += fmt::format("{}{} cannot `{}`: {} ({})\n", form == TableForm::markdown ? "- " : "", target.name,
-                         limit.feature, limit.cause, limit.source);
+      out += fmt::format("{}{} cannot `{}`: {} ({})\n", bullet, target.name, limit.feature, limit.cause, limit.source);
     }
   }
+  for (const Unemulated& row : unemulated)
+    out += fmt::format("{}{}: {} ({})\n", bullet, row.name, row.cause, row.source);
   return out.empty() ? out : "\n" + out;
 }
 
@@ -195,7 +197,8 @@ std::string overview_json(const std::vector<Overview>& overviews) {
   return rows.dump(1) + "\n";
 }
 
-std::string overview_table(const std::vector<Target>& targets, const std::vector<Overview>& overviews, TableForm form) {
+std::string overview_table(const std::vector<Target>& targets, const std::vector<Unemulated>& unemulated,
+                           const std::vector<Overview>& overviews, TableForm form) {
   Rows rows{titles()};
   for (const Target& target : targets) {
     const std::size_t before = rows.size();
@@ -204,7 +207,7 @@ std::string overview_table(const std::vector<Target>& targets, const std::vector
     }
     if (rows.size() == before) rows.push_back(cells(target, nullptr));
   }
-  return (form == TableForm::markdown ? as_markdown(rows) : as_text(rows)) + why_not(targets, form);
+  return (form == TableForm::markdown ? as_markdown(rows) : as_text(rows)) + why_not(targets, unemulated, form);
 }
 
 }  // namespace kexlab::report

@@ -36,6 +36,7 @@ std::string overview_json(const std::vector<Overview>& overviews);
 enum class TableForm { text, markdown };
 /// A row for each target and kernel, in the order of `targets`; "-" where nothing was run, "no" where the target's row
 /// says that it cannot be. Below it why not, with the source.
-std::string overview_table(const std::vector<Target>& targets, const std::vector<Overview>& overviews, TableForm form);
+std::string overview_table(const std::vector<Target>& targets, const std::vector<Unemulated>& unemulated,
+                           const std::vector<Overview>& overviews, TableForm form);
 
 }  // namespace kexlab::report

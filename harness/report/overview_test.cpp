@@ -17,7 +17,6 @@ using engine::Outcome;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-
 CaseResult result(std::string id, std::string target, Outcome outcome, bool restored = false) {
   CaseResult out{.id = std::move(id), .target = std::move(target), .kernel = "small", .outcome = outcome};
   if (restored) out.figures["restore_s"] = 0.5;
@@ -66,17 +65,20 @@ TEST(Overview, CountsByTargetAndFolder) {
 
 // "-" is not tried, "no" is known not to be, a number is what was seen.
 TEST(Overview, TableTellsWhatWasNotTriedFromWhatCannotBe) {
-  const auto table = overview_table(targets(), overview_of(a_run()), TableForm::text);
+  const auto table =
+      overview_table(targets(), {{"ia", "it has no emulator", "QEMU"}}, overview_of(a_run()), TableForm::text);
   EXPECT_THAT(row(table, "big"),
               ElementsAre("big", "virt", "max", "64K", "small", "yes", "1/2", "1/1", "-", "-", "-", "yes"));
   EXPECT_THAT(row(table, "little"),
               ElementsAre("little", "virt", "max", "4K", "small", "no", "0/1", "-", "-", "no", "-", "-"));
   EXPECT_THAT(row(table, "none"), ElementsAre("none", "virt", "max", "4K", "-", "-", "-", "-", "-", "-", "-", "-"));
   EXPECT_THAT(table, HasSubstr("little cannot `crash`: it has no crash kernels (Kconfig)"));
+  EXPECT_THAT(table, HasSubstr("ia: it has no emulator (QEMU)"));
 }
 
 TEST(Overview, MarkdownIsTheSameTable) {
-  const auto table = overview_table(targets(), overview_of(a_run()), TableForm::markdown);
+  const auto table =
+      overview_table(targets(), {{"ia", "it has no emulator", "QEMU"}}, overview_of(a_run()), TableForm::markdown);
   EXPECT_THAT(table, HasSubstr("| big | virt | max | 64K | small | yes | 1/2 | 1/1 | - | - | - | yes |\n"));
   EXPECT_THAT(table, HasSubstr("- little cannot `crash`"));
 }

@@ -63,6 +63,8 @@ struct Target {
   std::uint64_t witness_address = 0;     ///< physical address the witness is landed at by default
   std::uint64_t crashkernel_mib = 160;   ///< reservation that a Debian kernel and our initrd fit in
   std::uint64_t crash_memory_mib = 768;  ///< guest memory for crash scenarios
+  /// How much of it ci/test runs: "full" (every scenario), "smoke" (those with that tag), "named" (none; CMake reads it).
+  std::string tested = "named";
   std::vector<Limitation> limitations;
 
   /// The limitation for a feature, or nullptr where the target can do it.
@@ -71,19 +73,29 @@ struct Target {
   [[nodiscard]] const Abi* find_abi(std::string_view abi) const;
 };
 
+/// An architecture that the manual page names and nobody emulates: it is in the table so that nobody asks why not.
+struct Unemulated {
+  std::string name;  ///< "ia64"
+  std::string cause, source;
+};
+
 /// Parses a table. Errors: invalid_argument with file:line:column, what is wrong and the nearest right word.
 Result<std::vector<Target>> parse_targets(std::string_view yaml, std::string_view file);
+
+/// The rows with `no_emulator` instead of a machine. Errors: as parse_targets.
+Result<std::vector<Unemulated>> parse_unemulated(std::string_view yaml, std::string_view file);
 
 /// The embedded table is right; a mistake in it fails a unit test, and this is what a program asks first.
 Status targets_status();
 /// All rows of the embedded table, in its order; none where targets_status() is an error.
 const std::vector<Target>& all_targets();
 std::vector<std::string> target_names();
+const std::vector<Unemulated>& unemulated_targets();
 /// Names of the ABIs of all targets, each once.
 std::vector<std::string> abi_names();
 /// The named row, or nullptr.
 const Target* find_target(std::string_view name);
-/// The named row. Errors: not_found with the nearest name; the table's own.
+/// The named row. Errors: not_found with the nearest name; unsupported where nothing emulates it; the table's own.
 Result<const Target*> require_target(std::string_view name);
 
 }  // namespace kexlab

@@ -93,12 +93,50 @@ Result<Target> read_target(const yaml::Node& node) {
   row.required("witness_address", out.witness_address);
   row.optional("crashkernel_mib", out.crashkernel_mib, yaml::between(1, most_mib));
   row.optional("crash_memory_mib", out.crash_memory_mib, yaml::between(16, most_mib));
+  row.optional("tested", out.tested, yaml::word_of({"full", "smoke", "named"}));
   row.optional("limitations", out.limitations, yaml::list_of(read_limitation));
   if (auto status = row.done(); !status) return tl::unexpected(status.error());
   if (out.crash_cmdline.empty())
     out.crash_cmdline = {{"nr_cpus=1", "a crash kernel has one CPU to itself, and little memory"}};
   if (auto status = check_target(out, node.where()); !status) return tl::unexpected(status.error());
   return out;
+}
+
+Result<Limitation> read_no_emulator(const yaml::Node& node) {
+  Limitation out{.feature = "no_emulator"};
+  yaml::Reader row(node, "no_emulator");
+  row.required("cause", out.cause);
+  row.required("source", out.source);
+  if (auto status = row.done(); !status) return tl::unexpected(status.error());
+  return out;
+}
+
+Result<Unemulated> read_unemulated(const yaml::Node& node) {
+  std::string name;
+  Limitation why;
+  yaml::Reader row(node, "target");
+  row.required("name", name);
+  row.required("no_emulator", why, read_no_emulator);
+  if (auto status = row.done(); !status) return tl::unexpected(status.error());
+  return Unemulated{std::move(name), std::move(why.cause), std::move(why.source)};
+}
+
+/// The rows of a table with a machine, or those without.
+Result<std::vector<yaml::Node>> read_rows(std::string_view text, std::string_view file, bool emulated) {
+  auto root = yaml::parse(text, std::string(file));
+  if (!root) return tl::unexpected(root.error());
+  if (root->kind() != yaml::Kind::list)
+    return yaml::fail_at(root->where(), "the table of targets must be a list of rows");
+  std::vector<yaml::Node> rows;
+  for (const yaml::Node& node : root->items()) {
+    if (node.find("no_emulator").has_value() != emulated) rows.push_back(node);
+  }
+  return rows;
+}
+
+const Result<std::vector<Unemulated>>& unemulated_table() {
+  static const auto parsed = parse_unemulated(targets_yaml, "harness/targets/targets.yaml");
+  return parsed;
 }
 
 const Result<std::vector<Target>>& table() {
@@ -120,12 +158,10 @@ const Abi* Target::find_abi(std::string_view abi) const {
 }
 
 Result<std::vector<Target>> parse_targets(std::string_view text, std::string_view file) {
-  auto root = yaml::parse(text, std::string(file));
-  if (!root) return tl::unexpected(root.error());
-  if (root->kind() != yaml::Kind::list)
-    return yaml::fail_at(root->where(), "the table of targets must be a list of rows");
+  const auto rows = read_rows(text, file, true);
+  if (!rows) return tl::unexpected(rows.error());
   std::vector<Target> out;
-  for (const yaml::Node& node : root->items()) {
+  for (const yaml::Node& node : *rows) {
     auto target = read_target(node);
     if (!target) return tl::unexpected(target.error());
     const bool known = std::any_of(out.begin(), out.end(), [&](const Target& row) { return row.name == target->name; });
@@ -136,6 +172,23 @@ Result<std::vector<Target>> parse_targets(std::string_view text, std::string_vie
   return out;
 }
 
+Result<std::vector<Unemulated>> parse_unemulated(std::string_view text, std::string_view file) {
+  const auto rows = read_rows(text, file, false);
+  if (!rows) return tl::unexpected(rows.error());
+  std::vector<Unemulated> out;
+  for (const yaml::Node& node : *rows) {
+    auto row = read_unemulated(node);
+    if (!row) return tl::unexpected(row.error());
+    out.push_back(std::move(*row));
+  }
+  return out;
+}
+
+const std::vector<Unemulated>& unemulated_targets() {
+  static const std::vector<Unemulated> none;
+  return unemulated_table() ? *unemulated_table() : none;
+}
+
 const std::vector<Target>& all_targets() {
   static const std::vector<Target> none;
   return table() ? *table() : none;
@@ -143,6 +196,7 @@ const std::vector<Target>& all_targets() {
 
 Status targets_status() {
   if (!table()) return tl::unexpected(table().error());
+  if (!unemulated_table()) return tl::unexpected(unemulated_table().error());
   return {};
 }
 
@@ -155,6 +209,11 @@ const Target* find_target(std::string_view name) {
 Result<const Target*> require_target(std::string_view name) {
   if (auto status = targets_status(); !status) return tl::unexpected(status.error());
   if (const Target* target = find_target(name)) return target;
+  for (const Unemulated& row : unemulated_targets()) {
+    if (row.name == name) {
+      return fail(Errc::unsupported, fmt::format("use target `{}`", name), row.cause + " (" + row.source + ")");
+    }
+  }
   return fail(Errc::not_found, fmt::format("use target `{}`", name), "there is no such row in the table of targets",
               yaml::suggestion(name, target_names()));
 }

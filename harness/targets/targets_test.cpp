@@ -75,6 +75,29 @@ TEST(Targets, ALimitationIsFoundByItsFeature) {
   EXPECT_EQ(rows->at(0).limit("snapshot")->cause, "none");
 }
 
+TEST(Targets, WhatNothingEmulatesIsToldWithItsCause) {
+  EXPECT_EQ(find_target("ia64"), nullptr);
+  const auto row = require_target("ia64");
+  ASSERT_FALSE(row);
+  EXPECT_EQ(row.error().code, Errc::unsupported);
+  EXPECT_THAT(row.error().broke, HasSubstr("Itanium"));
+}
+
+TEST(Targets, ARowWithoutAnEmulatorIsNoTarget) {
+  const std::string text = std::string(sane) + "- name: b\n  no_emulator: {cause: none was made, source: a book}\n";
+  const auto rows = parse_targets(text, "t.yaml");
+  ASSERT_TRUE(rows) << rows.error().str();
+  EXPECT_EQ(rows->size(), 1u);
+  const auto others = parse_unemulated(text, "t.yaml");
+  ASSERT_TRUE(others) << others.error().str();
+  ASSERT_EQ(others->size(), 1u);
+  EXPECT_EQ(others->at(0).name, "b");
+  EXPECT_EQ(others->at(0).cause, "none was made");
+  const auto both = parse_unemulated("- {name: b, no_emulator: {cause: c, source: s}, machine: virt}", "t.yaml");
+  ASSERT_FALSE(both);
+  EXPECT_THAT(both.error().str(), HasSubstr("machine"));
+}
+
 struct Mistake {
   const char* name;
   std::string text;

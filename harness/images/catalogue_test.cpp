@@ -19,13 +19,17 @@ TEST(Catalogue, TheBuiltInFileIsWithoutMistakes) {
   EXPECT_GE(rows->size(), 6U);
 }
 
-TEST(Catalogue, EveryTargetHasADefaultAndANextKernelThatDiffer) {
+TEST(Catalogue, EveryTargetHasADefaultKernelAndPackagedOnesANextThatDiffers) {
   for (const auto& target : all_targets()) {
     std::set<std::string> chosen;
+    bool packaged = false;
     for (const auto& row : catalogue()) {
-      if (row.target == target.name && (row.is_default || row.is_next)) chosen.insert(row.name);
+      if (row.target != target.name || !(row.is_default || row.is_next)) continue;
+      chosen.insert(row.name);
+      packaged |= row.is_default && !row.package.empty();
     }
-    EXPECT_EQ(chosen.size(), 2U) << target.name;
+    // A kernel that has to be built starts itself, so that nobody waits for two.
+    EXPECT_EQ(chosen.size(), packaged ? 2U : 1U) << target.name;
   }
 }
 

@@ -2,6 +2,7 @@
 // xz streams and bare LZMA streams, by liblzma.
 #include <lzma.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -12,8 +13,14 @@ namespace kexlab {
 namespace {
 
 constexpr std::size_t chunk_size = std::size_t{256} << 10;
-/// A decoder's memory is its dictionary and some tables: a dictionary larger than what may be unpacked is of no use.
+/// A decoder's memory is its dictionary and some tables. Kernels are packed with 128 MiB of dictionary since 6.12,
+/// however small they are (scripts/xz_wrap.sh); a larger one than that and than what may be unpacked is of no use.
 constexpr std::uint64_t decoder_tables = std::uint64_t{16} << 20;
+constexpr std::uint64_t usual_dictionary = std::uint64_t{128} << 20;
+
+std::uint64_t most_memory(const Sink& sink) {
+  return std::max<std::uint64_t>(sink.limit(), usual_dictionary) + decoder_tables;
+}
 
 struct LzmaEnd {
   void operator()(lzma_stream* stream) const { lzma_end(stream); }
@@ -28,7 +35,7 @@ tl::unexpected<Error> lzma_failed(lzma_ret status, const lzma_stream& stream, st
     case LZMA_MEM_ERROR:
       return fail(Errc::no_space, std::string(asked),
                   text::cat("the ", codec, " stream needs ", lzma_memusage(&stream), " bytes to unpack, allowed are ",
-                            sink.limit() + decoder_tables),
+                            most_memory(sink)),
                   "raise the limit if the file is to be trusted");
     case LZMA_OPTIONS_ERROR:
       return fail(Errc::unsupported, std::string(asked),
@@ -60,7 +67,7 @@ Result<std::uint64_t> run(lzma_stream& stream, std::string_view codec, ByteView 
 Result<std::uint64_t> unpack_xz(ByteView input, Sink& sink, std::string_view asked) {
   lzma_stream stream = LZMA_STREAM_INIT;
   const std::unique_ptr<lzma_stream, LzmaEnd> guard(&stream);
-  const lzma_ret status = lzma_stream_decoder(&stream, sink.limit() + decoder_tables, 0);
+  const lzma_ret status = lzma_stream_decoder(&stream, most_memory(sink), 0);
   if (status != LZMA_OK) return lzma_failed(status, stream, "xz", sink, asked);
   return run(stream, "xz", input, sink, asked);
 }
@@ -68,7 +75,7 @@ Result<std::uint64_t> unpack_xz(ByteView input, Sink& sink, std::string_view ask
 Result<std::uint64_t> unpack_lzma(ByteView input, Sink& sink, std::string_view asked) {
   lzma_stream stream = LZMA_STREAM_INIT;
   const std::unique_ptr<lzma_stream, LzmaEnd> guard(&stream);
-  const lzma_ret status = lzma_alone_decoder(&stream, sink.limit() + decoder_tables);
+  const lzma_ret status = lzma_alone_decoder(&stream, most_memory(sink));
   if (status != LZMA_OK) return lzma_failed(status, stream, "lzma", sink, asked);
   return run(stream, "lzma", input, sink, asked);
 }

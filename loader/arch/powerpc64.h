@@ -12,6 +12,9 @@ Result<Plan> plan_powerpc64(const LoadRequest& request, std::endian order, ByteV
 /// Arch::usable of both.
 RangeSet usable_powerpc64(const Machine& machine, bool crash);
 
+/// Arch::crash_cmdline_words of both.
+inline constexpr std::string_view powerpc64_crash_words[] = {"elfcorehdr"};
+
 namespace powerpc64 {
 /// Bytes of the entry that kexec_sequence (arch/powerpc/kernel/misc_64.S) copies to address 0; the stub lies behind.
 inline constexpr std::uint64_t head_size = 0x100;

@@ -26,6 +26,7 @@ const Arch arch_ppc64 = {
     .elf_machine = EM_PPC64,
     .plan_kernel = plan_ppc64,
     .usable = usable_powerpc64,
+    .crash_cmdline_words = powerpc64_crash_words,
 };
 
 }  // namespace kexlab

@@ -141,13 +141,16 @@ Result<std::vector<scenario::Case>> select(std::vector<scenario::Case> cases,
                                            const std::vector<std::string>& patterns) {
   if (patterns.empty()) return cases;
   std::vector<std::string> known;
-  for (const auto& one : cases) known.push_back(one.scenario);
+  for (const auto& one : cases) {
+    if (known.empty() || known.back() != one.scenario) known.push_back(one.scenario);
+  }
   for (const auto& pattern : patterns) {
     const bool any =
         std::any_of(cases.begin(), cases.end(), [&](const auto& one) { return scenario::matches(one, pattern); });
-    if (!any)
-      return fail(Errc::invalid_argument, "choose cases '" + pattern + "'", "no scenario has that name, tag or pattern",
-                  yaml::suggestion(pattern, known));
+    if (any) continue;
+    const auto near = yaml::nearest(pattern, known);
+    return fail(Errc::invalid_argument, "choose cases '" + pattern + "'", "no scenario has that name, tag or pattern",
+                near ? "did you mean `" + *near + "`?" : "`kexlab list` tells all of them");
   }
   std::erase_if(cases, [&](const auto& one) {
     return std::none_of(patterns.begin(), patterns.end(),

@@ -90,8 +90,8 @@ macro(kexlab_read_targets file)
   endforeach()
 endmacro()
 
-# kexlab_cross(OUTPUT file TARGET t[-abi] LANGUAGE C|CXX|ASM SOURCES … FLAGS … DEPENDS … LINK …): compiles and links with the target's
-# cross compiler. A missing compiler is a configure-time error that names the package.
+# kexlab_cross(OUTPUT file TARGET t[-abi] LANGUAGE C|CXX|ASM SOURCES … FLAGS … DEPENDS … LINK …): compiles each file and links them with the
+# target's cross compiler; DEPENDS is what else the output is made from. A missing compiler is a configure-time error that names the package.
 function(kexlab_cross)
   cmake_parse_arguments(arg "" "OUTPUT;TARGET;LANGUAGE" "SOURCES;FLAGS;DEPENDS;LINK" ${ARGN})
   set(triplet ${KEXLAB_TRIPLET_${arg_TARGET}})
@@ -105,13 +105,26 @@ function(kexlab_cross)
     string(REPLACE "_" "-" package "${triplet}")
     message(FATAL_ERROR "${triplet}-${tool} is missing; Debian package: ${tool}-${package} (ci/demo installs it)")
   endif()
-  get_filename_component(folder ${arg_OUTPUT} DIRECTORY)
-  file(MAKE_DIRECTORY ${folder})
+  # File by file, so that a change compiles what it touches, on all cores, and ccache knows the rest.
+  set(objects "")
+  foreach(source IN LISTS arg_SOURCES)
+    file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR} ${source})
+    set(object ${arg_OUTPUT}.objects/${name}.o)
+    get_filename_component(folder ${object} DIRECTORY)
+    file(MAKE_DIRECTORY ${folder})
+    add_custom_command(
+      OUTPUT ${object}
+      COMMAND ${CMAKE_CXX_COMPILER_LAUNCHER} ${KEXLAB_${triplet}_${tool}} ${arg_FLAGS} -MD -MF ${object}.d -MT ${object} -c -o ${object} ${source}
+      DEPENDS ${source} ${arg_DEPENDS}
+      DEPFILE ${object}.d
+      COMMENT "${arg_TARGET}: ${name}"
+      VERBATIM)
+    list(APPEND objects ${object})
+  endforeach()
   add_custom_command(
     OUTPUT ${arg_OUTPUT}
-    COMMAND ${KEXLAB_${triplet}_${tool}} ${arg_FLAGS} -MD -MF ${arg_OUTPUT}.d -MT ${arg_OUTPUT} -o ${arg_OUTPUT} ${arg_SOURCES} ${arg_LINK}
-    DEPENDS ${arg_SOURCES} ${arg_DEPENDS}
-    DEPFILE ${arg_OUTPUT}.d
+    COMMAND ${KEXLAB_${triplet}_${tool}} ${arg_FLAGS} -o ${arg_OUTPUT} ${objects} ${arg_LINK}
+    DEPENDS ${objects} ${arg_DEPENDS}
     COMMENT "${arg_TARGET}: ${arg_OUTPUT}"
     VERBATIM)
 endfunction()

@@ -4,23 +4,12 @@
 #ifndef KEXLAB_HARNESS_WITNESS_MALTA_H
 #define KEXLAB_HARNESS_WITNESS_MALTA_H
 
-#include "harness/witness/machine.h"
+#include "harness/witness/ns16550.h"
 
 /* The I/O ports, behind the GT-64120's window. Source: QEMU hw/mips/malta.c (write_bootloader). */
 #define IO_PORTS 0x18000000u
-/* The SuperIO's first UART. Source: arch/mips/mti-malta/malta-platform.c. Its registers:
- * include/uapi/linux/serial_reg.h. */
+/* The SuperIO's first UART. Source: arch/mips/mti-malta/malta-platform.c. */
 #define COM1 (IO_PORTS + 0x3f8)
-#define UART_TX 0
-#define UART_IER 1
-#define UART_LCR 3
-#define UART_LSR 5
-#define UART_LCR_8N1 0x03
-#define UART_LSR_THRE 0x20
-#define UART_LSR_TEMT 0x40
-/* Polls in all before bytes are written whether the UART is ready or not: an emulated one is not while its host is
- * busy. */
-#define PATIENCE 30000000
 
 /* The PIIX4's power management ports, where every Linux puts them, and its control register; sleep type 0 is soft off.
  * Sources: arch/mips/pci/fixup-malta.c (malta_piix_func3_base_fixup), drivers/power/reset/piix4-poweroff.c, QEMU
@@ -37,32 +26,23 @@ struct witness_window witness_window = {0x80000000, 0x20000000}; /* KSEG0 */
 #endif
 
 static volatile uint8_t *uart;
-static unsigned patience;
 
 /* KSEG1: the first 512 MiB, uncached. A 64-bit CPU takes 32-bit addresses with their sign extended. */
 static volatile void *uncached(uint32_t physical) {
   return (volatile void *)(intptr_t)(int32_t)(0xa0000000u | physical);
 }
 
+static uint8_t uart_get(unsigned reg) { return uart[reg]; }
+static void uart_put(unsigned reg, uint8_t value) { uart[reg] = value; }
+
 void witness_machine_init(uint64_t console) {
-  patience = PATIENCE;
   uart = uncached(console != 0 ? (uint32_t)console : COM1);
-  uart[UART_IER] = 0;
-  uart[UART_LCR] = UART_LCR_8N1; /* a kernel that died while it set the speed leaves the divisor in UART_TX's place */
-}
-
-static void wait_for(uint8_t bit) {
-  while (patience != 0 && (uart[UART_LSR] & bit) == 0) --patience;
-}
-
-void witness_putc(char c) {
-  wait_for(UART_LSR_THRE);
-  uart[UART_TX] = (uint8_t)c;
+  uart_init();
 }
 
 void witness_end(void) {
   volatile uint16_t *const control = uncached(PM_PORTS + PM_CONTROL);
-  wait_for(UART_LSR_TEMT);
+  uart_drain();
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
   *control = __builtin_bswap16(SUS_EN); /* ports are little-endian */
 #else

@@ -32,11 +32,9 @@
 
 #include <algorithm>
 
-#include "kexlab/crash.h"
 #include "kexlab/text.h"
 #include "loader/arch/chosen.h"
-#include "loader/arch/placement.h"
-#include "loader/arch/stub.h"
+#include "loader/arch/usual_segments.h"
 
 namespace kexlab {
 namespace {
@@ -59,12 +57,8 @@ struct KernelPlace {
 };
 
 RangeSet usable(const Machine& machine, bool crash) {
-  if (crash) {
-    const auto reservation = crash_reservation(machine.memory);
-    return reservation ? RangeSet({*reservation}) : RangeSet();
-  }
-  const RangeSet free = without(machine.memory.ram(), crash_ranges(machine.memory));
-  return without(free, machine.memory.reserved_in_ram()).intersect(reachable);
+  const RangeSet free = ram_not_reserved(machine, crash);
+  return crash ? free : free.intersect(reachable);
 }
 
 /// Bytes from the start of RAM that the unpacked kernel takes.
@@ -92,26 +86,6 @@ Result<KernelPlace> add_kernel(Placement& placement, const LoadRequest& request,
   return KernelPlace{block->start + ahead, {block->start, std::min(block->start + lowmem, ceiling)}};
 }
 
-Result<Range> add_initrd(Placement& placement, const LoadRequest& request, const Range& within) {
-  if (request.initrd.size() == 0) return Range{};
-  const auto where = placement.reserve("initrd", request.initrd.size(), {1, within, RangeSet::Prefer::high});
-  if (!where) return where;
-  placement.add("initrd", *where, request.initrd.pieces);
-  return Range{where->start, where->start + request.initrd.size()};
-}
-
-Result<Range> add_elfcorehdr(Placement& placement, const LoadRequest& request) {
-  const Machine& machine = *request.machine;
-  const RangeSet dumped = without(machine.memory.ram(), crash_ranges(machine.memory));
-  auto header = build_elfcorehdr(machine, dumped, EM_ARM, std::endian::little, 32, 0, {});
-  if (!header) return tl::unexpected(header.error());
-  const std::uint64_t size = header->size();
-  const auto where = placement.reserve("elfcorehdr", size, {section, whole_memory, RangeSet::Prefer::high});
-  if (!where) return where;
-  placement.add("elfcorehdr", *where, {Piece::of(std::move(*header))});
-  return Range{where->start, where->start + size};
-}
-
 Result<Range> add_dtb(Placement& placement, const LoadRequest& request, const Range& within, ChosenValues values) {
   const auto text = cmdline_bytes(request, request.cmdline, cmdline_limit);
   if (!text) return tl::unexpected(text.error());
@@ -125,34 +99,24 @@ Result<Range> add_dtb(Placement& placement, const LoadRequest& request, const Ra
   return where;
 }
 
-Result<Range> add_stub(Placement& placement, const LoadRequest& request, const Range& within,
-                       const StubValues& values) {
-  auto stub =
-      fill_stub(std::as_bytes(std::span(stub_code)), std::endian::little, request, values, placement.segments());
-  if (!stub) return tl::unexpected(stub.error());
-  const auto where = placement.reserve("stub", stub->size(), {1, within, RangeSet::Prefer::high});
-  if (where) placement.add("stub", *where, {Piece::of(std::move(*stub))});
-  return where;
-}
-
 // The order of placing: what has the tightest rules first; what holds addresses of others after them. Of a crash image
 // the core header must be above all else.
 Result<Plan> plan_in(Placement placement, const LoadRequest& request) {
-  const auto header = request.crash ? add_elfcorehdr(placement, request) : Result<Range>(Range{});
+  const auto header =
+      add_elfcorehdr(placement, request, {ram_not_crash(*request.machine), EM_ARM, std::endian::little, 32, 0, {}},
+                     {section, whole_memory, RangeSet::Prefer::high});
   if (!header) return tl::unexpected(header.error());
   const auto kernel = add_kernel(placement, request, request.crash ? header->start : whole_memory.end);
   if (!kernel) return tl::unexpected(kernel.error());
-  const auto initrd = add_initrd(placement, request, kernel->lowmem);
+  const auto initrd = add_initrd(placement, request, {1, kernel->lowmem, RangeSet::Prefer::high});
   if (!initrd) return tl::unexpected(initrd.error());
   const auto dtb = add_dtb(placement, request, kernel->lowmem, {{}, *initrd, *header, {}});
   if (!dtb) return tl::unexpected(dtb.error());
+  const StubValues values{kernel->entry, dtb->start, pl011_console(request.machine->fdt)};
   const auto stub =
-      add_stub(placement, request, kernel->lowmem, {kernel->entry, dtb->start, pl011_console(request.machine->fdt)});
+      add_stub(placement, request, std::as_bytes(std::span(stub_code)), std::endian::little, values, kernel->lowmem);
   if (!stub) return tl::unexpected(stub.error());
-  Plan plan;
-  plan.entry = stub->start;
-  plan.segments = placement.segments();
-  return plan;
+  return plan_of(placement, stub->start);
 }
 
 Result<Plan> plan_arm(const LoadRequest& request) {

@@ -115,33 +115,28 @@ Result<KernelPlace> add_kernel(Placement& placement, const LoadRequest& request)
               std::string("no boot protocol for ") + to_string(request.kernel->format));
 }
 
-Result<Range> add_initrd(Placement& placement, const LoadRequest& request, const Range& kernel) {
-  if (request.initrd.size() == 0) return Range{};
+/// In the window around the kernel that booting.rst gives it.
+Rules initrd_rules(const Range& kernel) {
   const std::uint64_t start = align_down(kernel.start, gib);
   const Range window = Range::sized(start, window_size).value_or(Range{start, whole_memory.end});
-  const auto where = placement.reserve("initrd", request.initrd.size(), {1, window, RangeSet::Prefer::high});
-  if (!where) return where;
-  placement.add("initrd", *where, request.initrd.pieces);
-  return Range{where->start, where->start + request.initrd.size()};
+  return {1, window, RangeSet::Prefer::high};
 }
 
 // The order of placing: what has the tightest rules first; what holds addresses of others after them.
 Result<Plan> plan_in(Placement placement, const LoadRequest& request) {
   const auto kernel = add_kernel(placement, request);
   if (!kernel) return tl::unexpected(kernel.error());
-  const auto initrd = add_initrd(placement, request, kernel->where);
+  const auto initrd = add_initrd(placement, request, initrd_rules(kernel->where));
   if (!initrd) return tl::unexpected(initrd.error());
-  const auto header = add_elfcorehdr(placement, request, arch_arm64, largest_page);
+  const auto header = add_plain_elfcorehdr(placement, request, arch_arm64, largest_page);
   if (!header) return tl::unexpected(header.error());
   const auto dtb = add_dtb(placement, request, dtb_rules, {request.cmdline, *initrd, *header, {}});
   if (!dtb) return tl::unexpected(dtb.error());
   const StubValues values{kernel->entry, dtb->start, pl011_console(request.machine->fdt)};
-  const auto stub = add_stub(placement, request, std::as_bytes(std::span(stub_code)), values);
+  const auto stub =
+      add_stub(placement, request, std::as_bytes(std::span(stub_code)), std::endian::little, values, whole_memory);
   if (!stub) return tl::unexpected(stub.error());
-  Plan plan;
-  plan.entry = stub->start;
-  plan.segments = placement.segments();
-  return plan;
+  return plan_of(placement, stub->start);
 }
 
 Result<Plan> plan_arm64(const LoadRequest& request) {

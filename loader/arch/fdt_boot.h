@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the boot protocols that hand over a device tree do alike: where they may place, the tree, a crash kernel's core
-// header, the stub. Pure.
+// What the boot protocols that hand over a device tree do alike: the tree, and a crash kernel's core header. Pure.
 #pragma once
 
 #include "loader/arch/chosen.h"
 #include "loader/arch/placement.h"
-#include "loader/arch/stub.h"
+#include "loader/arch/usual_segments.h"
 
 namespace kexlab {
 
-/// What Arch::usable gives: System RAM without what /proc/iomem shows as reserved inside it, and without reservations
-/// for crash kernels; for a crash kernel its reservation, or nothing where there is none.
-RangeSet ram_not_reserved(const Machine& machine, bool crash);
-
-/// A crash kernel's core header of dumpable_ram(), placed at a multiple of `alignment`; the exact bytes, or an empty range
-/// where the request is for no crash kernel. It has no part for the kernel's text, and no virtual addresses: the linear
-/// map's base is not part of a Machine, and readers of dumps go by p_paddr. Errors: no_space, those of build_elfcorehdr.
-Result<Range> add_elfcorehdr(Placement& placement, const LoadRequest& request, const Arch& arch,
-                             std::uint64_t alignment);
+/// A crash kernel's core header of dumpable_ram(), placed at a multiple of `alignment`; the exact bytes, or an empty
+/// range where the request is for no crash kernel. It has no part for the kernel's text, and no virtual addresses: the
+/// linear map's base is not part of a Machine, and readers of dumps go by p_paddr. Errors: no_space, those of
+/// build_elfcorehdr.
+Result<Range> add_plain_elfcorehdr(Placement& placement, const LoadRequest& request, const Arch& arch,
+                                   std::uint64_t alignment);
 
 struct DtbRules {
   Rules placing;
@@ -30,9 +26,5 @@ struct DtbRules {
 /// (early_init_dt_check_for_usable_mem_range, drivers/of/fdt.c). Errors: not_found (no tree), corrupt, invalid_argument
 /// (command line), unsupported, no_space.
 Result<Range> add_dtb(Placement& placement, const LoadRequest& request, const DtbRules& rules, ChosenValues values);
-
-/// The entry stub, little-endian, filled for the segments that were added before it. Errors: as fill_stub, and
-/// no_space.
-Result<Range> add_stub(Placement& placement, const LoadRequest& request, ByteView code, const StubValues& values);
 
 }  // namespace kexlab

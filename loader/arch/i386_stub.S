@@ -149,23 +149,7 @@ stop:
         hlt
         jmp     stop
 
-put:                                    // al to the UART at dx; waits for its holding register, but not for ever
-        movb    %al, %ah
-        movl    $0x100000, %ecx
-        addl    $5, %edx
-busy:
-        inb     %dx, %al
-        testb   $0x20, %al
-        jnz     ready
-        decl    %ecx
-        jnz     busy
-ready:
-        subl    $5, %edx
-        movb    %ah, %al
-        outb    %al, %dx
-        ret
-
-message:        .asciz "\r\nkexlab: digest mismatch, segment at 0x"
+#include "loader/arch/x86_put.inc"
 
         .balign 16
 gdt:

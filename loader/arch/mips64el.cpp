@@ -3,6 +3,7 @@
 #include <elf.h>
 
 #include "loader/arch/mips_yamon.h"
+#include "loader/arch/usual_segments.h"
 
 namespace kexlab {
 namespace {
@@ -25,7 +26,7 @@ const Arch arch_mips64el = {
     .order = std::endian::little,
     .elf_machine = EM_MIPS,
     .plan_kernel = plan_mips64el,
-    .usable = usable_mips,
+    .usable = ram_not_reserved,
     .cmdline_words = mips_words,
     .crash_cmdline_words = mips_crash_words,
 };

@@ -39,10 +39,8 @@
 
 #include <array>
 
-#include "kexlab/crash.h"
 #include "kexlab/text.h"
-#include "loader/arch/placement.h"
-#include "loader/arch/stub.h"
+#include "loader/arch/usual_segments.h"
 
 namespace kexlab {
 namespace {
@@ -147,23 +145,9 @@ Result<std::uint64_t> add_kernel(Placement& placement, const LoadRequest& reques
   return *entry + moved;
 }
 
-Result<Range> add_initrd(Placement& placement, const LoadRequest& request) {
-  if (request.initrd.size() == 0) return Range{};
-  const auto where = placement.reserve("initrd", request.initrd.size(), {1, in_kseg0, RangeSet::Prefer::high});
-  if (!where) return where;
-  placement.add("initrd", *where, request.initrd.pieces);
-  return Range{where->start, where->start + request.initrd.size()};
-}
-
-Result<Range> add_elfcorehdr(Placement& placement, const LoadRequest& request, const MipsVariant& variant) {
-  const Machine& machine = *request.machine;
-  const RangeSet dumped = without(machine.memory.ram(), crash_ranges(machine.memory));
-  auto header = build_elfcorehdr(machine, dumped, EM_MIPS, variant.order, variant.bits,
-                                 variant.bits == 64 ? xkphys_cached : kseg0, {});
-  if (!header) return tl::unexpected(header.error());
-  const auto where = placement.reserve("elfcorehdr", header->size(), {largest_page, in_kseg0, RangeSet::Prefer::high});
-  if (where) placement.add("elfcorehdr", *where, {Piece::of(std::move(*header))});
-  return where;
+CoreHeader core_header(const Machine& machine, const MipsVariant& variant) {
+  const std::uint64_t direct_map = variant.bits == 64 ? xkphys_cached : kseg0;
+  return {ram_not_crash(machine), EM_MIPS, variant.order, variant.bits, direct_map, {}};
 }
 
 std::string kib_text(std::uint64_t bytes) { return std::to_string(bytes / kib) + "K"; }
@@ -200,45 +184,27 @@ Result<Range> add_arguments(Placement& placement, const LoadRequest& request, co
   return where;
 }
 
-Result<Range> add_stub(Placement& placement, const LoadRequest& request, const MipsVariant& variant,
-                       const StubValues& values) {
-  auto stub = fill_stub(variant.stub, variant.order, request, values, placement.segments());
-  if (!stub) return tl::unexpected(stub.error());
-  const auto where = placement.reserve("stub", stub->size(), {1, in_kseg0, RangeSet::Prefer::high});
-  if (where) placement.add("stub", *where, {Piece::of(std::move(*stub))});
-  return where;
-}
-
 }  // namespace
-
-RangeSet usable_mips(const Machine& machine, bool crash) {
-  if (crash) {
-    const auto reservation = crash_reservation(machine.memory);
-    return reservation ? RangeSet({*reservation}) : RangeSet();
-  }
-  const RangeSet free = without(machine.memory.ram(), crash_ranges(machine.memory));
-  return without(free, machine.memory.reserved_in_ram());
-}
 
 // The order of placing: what has the tightest rules first; what holds addresses of others after them.
 Result<Plan> plan_mips(const LoadRequest& request, const MipsVariant& variant) {
-  const auto free = request.crash ? crash_memory(request) : Result<RangeSet>(usable_mips(*request.machine, false));
+  const auto free = request.crash ? crash_memory(request) : Result<RangeSet>(ram_not_reserved(*request.machine, false));
   if (!free) return tl::unexpected(free.error());
   Placement placement(*free, request.machine->page_size);
   const auto entry = add_kernel(placement, request, variant);
   if (!entry) return tl::unexpected(entry.error());
-  const auto initrd = add_initrd(placement, request);
+  const auto initrd = add_initrd(placement, request, {1, in_kseg0, RangeSet::Prefer::high});
   if (!initrd) return tl::unexpected(initrd.error());
-  const auto header = request.crash ? add_elfcorehdr(placement, request, variant) : Result<Range>(Range{});
+  const auto header = add_elfcorehdr(placement, request, core_header(*request.machine, variant),
+                                     {largest_page, in_kseg0, RangeSet::Prefer::high});
   if (!header) return tl::unexpected(header.error());
-  const auto arguments = add_arguments(placement, request, variant, command_line(request, variant, *initrd, *header));
+  const auto arguments = add_arguments(
+      placement, request, variant, command_line(request, variant, *initrd, in_pages(*header, placement.page_size())));
   if (!arguments) return tl::unexpected(arguments.error());
-  const auto stub = add_stub(placement, request, variant, {*entry, arguments->start, com1});
+  const auto stub =
+      add_stub(placement, request, variant.stub, variant.order, {*entry, arguments->start, com1}, in_kseg0);
   if (!stub) return tl::unexpected(stub.error());
-  Plan plan;
-  plan.entry = stub->start;
-  plan.segments = placement.segments();
-  return plan;
+  return plan_of(placement, stub->start);
 }
 
 }  // namespace kexlab

@@ -20,7 +20,5 @@ inline constexpr std::string_view mips_crash_words[] = {"mem", "memmap", "elfcor
 
 /// Arch::plan_kernel of a variant.
 Result<Plan> plan_mips(const LoadRequest& request, const MipsVariant& variant);
-/// Arch::usable of all of them.
-RangeSet usable_mips(const Machine& machine, bool crash);
 
 }  // namespace kexlab

@@ -41,12 +41,10 @@
 
 #include <algorithm>
 
-#include "kexlab/crash.h"
 #include "kexlab/text.h"
 #include "loader/arch/chosen.h"
 #include "loader/arch/memory_nodes.h"
-#include "loader/arch/placement.h"
-#include "loader/arch/stub.h"
+#include "loader/arch/usual_segments.h"
 
 namespace kexlab {
 namespace {
@@ -118,23 +116,10 @@ Result<KernelPlace> add_kernel(Placement& placement, const LoadRequest& request,
   return KernelPlace{*where, part->file_offset + (*entry - part->physical), *entry + moved};
 }
 
-Result<Range> add_initrd(Placement& placement, const LoadRequest& request, const Range& within) {
-  if (request.initrd.size() == 0) return Range{};
-  const auto where = placement.reserve("initrd", request.initrd.size(), {1, within, RangeSet::Prefer::high});
-  if (!where) return where;
-  placement.add("initrd", *where, request.initrd.pieces);
-  return Range{where->start, where->start + request.initrd.size()};
-}
-
-Result<Range> add_elfcorehdr(Placement& placement, const LoadRequest& request, std::endian order, const Range& within) {
-  const Machine& machine = *request.machine;
-  RangeSet dumped = without(machine.memory.ram(), crash_ranges(machine.memory));
+CoreHeader core_header(const Machine& machine, std::endian order) {
+  RangeSet dumped = ram_not_crash(machine);
   dumped.remove({0, vectors_size});
-  auto header = build_elfcorehdr(machine, dumped, EM_PPC64, order, 64, direct_map, {});
-  if (!header) return tl::unexpected(header.error());
-  const auto where = placement.reserve("elfcorehdr", header->size(), {largest_page, within, RangeSet::Prefer::high});
-  if (where) placement.add("elfcorehdr", *where, {Piece::of(std::move(*header))});
-  return where;
+  return {std::move(dumped), EM_PPC64, order, 64, direct_map, {}};
 }
 
 MemoryValues memory_values(const LoadRequest& request, const Range& elfcorehdr) {
@@ -162,8 +147,9 @@ Result<Range> add_dtb(Placement& placement, const LoadRequest& request, const Ra
   return where;
 }
 
-Result<Range> add_stub(Placement& placement, const LoadRequest& request, ByteView code, std::endian order,
-                       const Range& within, const KernelPlace& kernel, const Range& dtb) {
+// The head that is copied to address 0, and the stub behind it.
+Result<Range> add_entry(Placement& placement, const LoadRequest& request, ByteView code, std::endian order,
+                        const Range& within, const KernelPlace& kernel, const Range& dtb) {
   const StubValues values{kernel.entry, dtb.start, terminal(*request.machine)};
   auto stub = fill_stub(code, order, request, values, placement.segments());
   if (!stub) return tl::unexpected(stub.error());
@@ -186,18 +172,16 @@ Result<Plan> plan_in(Placement placement, const LoadRequest& request, std::endia
   const Range within = window(request, *extent);
   const auto kernel = add_kernel(placement, request, *extent, within);
   if (!kernel) return tl::unexpected(kernel.error());
-  const auto initrd = add_initrd(placement, request, within);
+  const auto initrd = add_initrd(placement, request, {1, within, RangeSet::Prefer::high});
   if (!initrd) return tl::unexpected(initrd.error());
-  const auto header = request.crash ? add_elfcorehdr(placement, request, order, within) : Result<Range>(Range{});
+  const auto header = add_elfcorehdr(placement, request, core_header(*request.machine, order),
+                                     {largest_page, within, RangeSet::Prefer::high});
   if (!header) return tl::unexpected(header.error());
-  const auto dtb = add_dtb(placement, request, within, *initrd, *header);
+  const auto dtb = add_dtb(placement, request, within, *initrd, in_pages(*header, placement.page_size()));
   if (!dtb) return tl::unexpected(dtb.error());
-  const auto stub = add_stub(placement, request, code, order, within, *kernel, *dtb);
+  const auto stub = add_entry(placement, request, code, order, within, *kernel, *dtb);
   if (!stub) return tl::unexpected(stub.error());
-  Plan plan;
-  plan.entry = stub->start;
-  plan.segments = placement.segments();
-  return plan;
+  return plan_of(placement, stub->start);
 }
 
 }  // namespace

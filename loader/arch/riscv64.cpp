@@ -91,31 +91,21 @@ Result<KernelPlace> add_kernel(Placement& placement, const LoadRequest& request)
               std::string("no boot protocol for ") + to_string(request.kernel->format));
 }
 
-Result<Range> add_initrd(Placement& placement, const LoadRequest& request) {
-  if (request.initrd.size() == 0) return Range{};
-  const auto where = placement.reserve("initrd", request.initrd.size(), {1, whole_memory, RangeSet::Prefer::high});
-  if (!where) return where;
-  placement.add("initrd", *where, request.initrd.pieces);
-  return Range{where->start, where->start + request.initrd.size()};
-}
-
 // The order of placing: what has the tightest rules first; what holds addresses of others after them.
 Result<Plan> plan_in(Placement placement, const LoadRequest& request) {
   const auto kernel = add_kernel(placement, request);
   if (!kernel) return tl::unexpected(kernel.error());
-  const auto initrd = add_initrd(placement, request);
+  const auto initrd = add_initrd(placement, request, {.prefer = RangeSet::Prefer::high});
   if (!initrd) return tl::unexpected(initrd.error());
-  const auto header = add_elfcorehdr(placement, request, arch_riscv64, placement.page_size());
+  const auto header = add_plain_elfcorehdr(placement, request, arch_riscv64, placement.page_size());
   if (!header) return tl::unexpected(header.error());
   const auto dtb = add_dtb(placement, request, dtb_rules, {request.cmdline, *initrd, *header, {}});
   if (!dtb) return tl::unexpected(dtb.error());
   const StubValues values{kernel->entry, dtb->start, ns16550_console(request.machine->fdt)};
-  const auto stub = add_stub(placement, request, std::as_bytes(std::span(stub_code)), values);
+  const auto stub =
+      add_stub(placement, request, std::as_bytes(std::span(stub_code)), std::endian::little, values, whole_memory);
   if (!stub) return tl::unexpected(stub.error());
-  Plan plan;
-  plan.entry = stub->start;
-  plan.segments = placement.segments();
-  return plan;
+  return plan_of(placement, stub->start);
 }
 
 // The smallest thing that passes the look into the buffers.

@@ -20,7 +20,7 @@
 // leaves what is above free. Memory below 0x10000 stays free: the CPU's lowcore is there. Entry and stub lie below 2
 // GiB.
 //
-// QEMU up to 7.2 at least forgets to throw away what it has translated where MVC, MVCLE and their like write: it looks
+// QEMU 7.2 forgets to throw away what it has translated where MVC, MVCLE and their like write: it looks
 // at the first byte of a page only (accel/tcg/cputlb.c, probe_access_flags: notdirty_write with a size of 1). Then code
 // of the first kernel may run in the place of the second's, and each store into a page that holds such code takes a
 // thousand times as long: unpacking took 78 s. Stores of the ordinary kind are seen, so the stub reads and writes back
@@ -34,8 +34,7 @@
 
 #include <algorithm>
 
-#include "loader/arch/placement.h"
-#include "loader/arch/stub.h"
+#include "loader/arch/usual_segments.h"
 
 namespace kexlab {
 namespace {
@@ -49,12 +48,8 @@ constexpr Range lowcore_and_loader{0, S390Facts::start};
 constexpr Range short_psw{0, 2 * gib};  // 31 bits of address
 
 RangeSet usable(const Machine& machine, bool crash) {
-  if (crash) {
-    const auto reservation = crash_reservation(machine.memory);
-    return reservation ? RangeSet({*reservation}) : RangeSet();
-  }
-  const RangeSet free = without(machine.memory.ram(), crash_ranges(machine.memory));
-  return without(without(free, machine.memory.reserved_in_ram()), RangeSet({lowcore_and_loader}));
+  const RangeSet free = ram_not_reserved(machine, crash);
+  return crash ? free : without(free, RangeSet({lowcore_and_loader}));
 }
 
 /// Parameters as the kernel's image has them: big-endian, 8 bytes each.
@@ -101,27 +96,16 @@ Result<Plan> plan_in(Placement placement, const LoadRequest& request) {
   const std::uint64_t size = request.kernel->parts.front().file_size;
   const auto kernel = placement.reserve_at("kernel", S390Facts::start, size);
   if (!kernel) return tl::unexpected(kernel.error());
-  Range initrd;
-  if (request.initrd.size() != 0) {
-    const auto where = placement.reserve("initrd", request.initrd.size(), {});
-    if (!where) return tl::unexpected(where.error());
-    initrd = {where->start, where->start + request.initrd.size()};
-    placement.add("initrd", *where, request.initrd.pieces);
-  }
-  auto pieces = kernel_pieces(request, initrd);
+  const auto initrd = add_initrd(placement, request, {});
+  if (!initrd) return tl::unexpected(initrd.error());
+  auto pieces = kernel_pieces(request, *initrd);
   if (!pieces) return tl::unexpected(pieces.error());
   placement.add("kernel", *kernel, std::move(*pieces));
-  auto stub = fill_stub(std::as_bytes(std::span(stub_code)), std::endian::big, request,
-                        {.entry = S390Facts::start, .argument = end_of_rewriting(*request.machine, kernel->end)},
-                        placement.segments());
+  const StubValues values{.entry = S390Facts::start, .argument = end_of_rewriting(*request.machine, kernel->end)};
+  const auto stub =
+      add_stub(placement, request, std::as_bytes(std::span(stub_code)), std::endian::big, values, short_psw);
   if (!stub) return tl::unexpected(stub.error());
-  const auto where = placement.reserve("stub", stub->size(), {1, short_psw, RangeSet::Prefer::high});
-  if (!where) return tl::unexpected(where.error());
-  placement.add("stub", *where, {Piece::of(std::move(*stub))});
-  Plan plan;
-  plan.entry = where->start;
-  plan.segments = placement.segments();
-  return plan;
+  return plan_of(placement, stub->start);
 }
 
 Result<Plan> plan_s390x(const LoadRequest& request) {

@@ -23,10 +23,8 @@
 
 #include <algorithm>
 
-#include "kexlab/crash.h"
 #include "kexlab/text.h"
-#include "loader/arch/placement.h"
-#include "loader/arch/stub.h"
+#include "loader/arch/usual_segments.h"
 #include "loader/arch/x86_boot_params.h"
 
 namespace kexlab {
@@ -104,14 +102,6 @@ Result<KernelPlace> add_kernel(Placement& placement, const LoadRequest& request,
               std::string("no boot protocol for ") + to_string(request.kernel->format));
 }
 
-Result<Range> add_initrd(Placement& placement, const LoadRequest& request, const Range& within) {
-  if (request.initrd.size() == 0) return Range{};
-  const auto where = placement.reserve("initrd", request.initrd.size(), {1, within, RangeSet::Prefer::high});
-  if (!where) return where;
-  placement.add("initrd", *where, request.initrd.pieces);
-  return Range{where->start, where->start + request.initrd.size()};
-}
-
 // The running kernel's text from _text on, as arch/x86/kernel/setup.c names the resources.
 KernelTextMapping kernel_text(const Machine& machine) {
   const auto code = machine.memory.named("Kernel code");
@@ -120,18 +110,12 @@ KernelTextMapping kernel_text(const Machine& machine) {
   return {{code[0].start, bss[0].end}, *machine.kallsyms_text};
 }
 
-Result<Range> add_elfcorehdr(Placement& placement, const LoadRequest& request, const Range& within,
-                             const X86Protocol& protocol) {
-  const Machine& machine = *request.machine;
-  RangeSet dumped = without(machine.memory.ram(), crash_ranges(machine.memory));
+// The direct map's base is random and not part of a Machine; readers of dumps go by p_paddr.
+CoreHeader core_header(const Machine& machine, const X86Protocol& protocol) {
+  RangeSet dumped = ram_not_crash(machine);
   dumped.remove({0, mib});
-  // The direct map's base is random and not part of a Machine; readers of dumps go by p_paddr.
-  auto header = build_elfcorehdr(machine, dumped, protocol.elf_machine, std::endian::little,
-                                 protocol.dump_bits(machine), 0, kernel_text(machine));
-  if (!header) return tl::unexpected(header.error());
-  const auto where = placement.reserve("elfcorehdr", header->size(), {1, within, RangeSet::Prefer::high});
-  if (where) placement.add("elfcorehdr", *where, {Piece::of(std::move(*header))});
-  return where;
+  return {std::move(dumped),   protocol.elf_machine, std::endian::little, protocol.dump_bits(machine), 0,
+          kernel_text(machine)};
 }
 
 // The memory that the new kernel is told of.
@@ -168,36 +152,25 @@ Result<Range> add_boot_params(Placement& placement, const LoadRequest& request, 
   return where;
 }
 
-Result<Range> add_stub(Placement& placement, const LoadRequest& request, const StubValues& values,
-                       const X86Protocol& protocol) {
-  auto stub = fill_stub(std::as_bytes(protocol.stub), std::endian::little, request, values, placement.segments());
-  if (!stub) return tl::unexpected(stub.error());
-  const Range within{mib, protocol.highest};
-  const auto where = placement.reserve("stub", stub->size(), {1, within, RangeSet::Prefer::high});
-  if (where) placement.add("stub", *where, {Piece::of(std::move(*stub))});
-  return where;
-}
-
 // The order of placing: what has the tightest rules first; what holds addresses of others after them.
 Result<Plan> plan_in(Placement placement, const LoadRequest& request, const X86Protocol& protocol) {
   const auto kernel = add_kernel(placement, request, protocol);
   if (!kernel) return tl::unexpected(kernel.error());
-  const auto initrd = add_initrd(placement, request, kernel->initrd);
+  const auto initrd = add_initrd(placement, request, {1, kernel->initrd, RangeSet::Prefer::high});
   if (!initrd) return tl::unexpected(initrd.error());
-  const auto header =
-      request.crash ? add_elfcorehdr(placement, request, kernel->loadable, protocol) : Result<Range>(Range{});
+  const auto header = add_elfcorehdr(placement, request, core_header(*request.machine, protocol),
+                                     {1, kernel->loadable, RangeSet::Prefer::high});
   if (!header) return tl::unexpected(header.error());
   const auto cmdline = add_cmdline(placement, request, *kernel, *header);
   if (!cmdline) return tl::unexpected(cmdline.error());
   const auto params =
-      add_boot_params(placement, request, kernel->loadable, {0, cmdline->start, *initrd, memory_map(request, *header)});
+      add_boot_params(placement, request, kernel->loadable,
+                      {0, cmdline->start, *initrd, memory_map(request, in_pages(*header, placement.page_size()))});
   if (!params) return tl::unexpected(params.error());
-  const auto stub = add_stub(placement, request, {kernel->entry, params->start, com1}, protocol);
+  const auto stub = add_stub(placement, request, std::as_bytes(protocol.stub), std::endian::little,
+                             {kernel->entry, params->start, com1}, {mib, protocol.highest});
   if (!stub) return tl::unexpected(stub.error());
-  Plan plan;
-  plan.entry = stub->start;
-  plan.segments = placement.segments();
-  return plan;
+  return plan_of(placement, stub->start);
 }
 
 }  // namespace

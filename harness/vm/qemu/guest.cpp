@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 namespace {
 
+constexpr auto between_notings = 200ms;
 constexpr std::size_t most_registers = std::size_t{64} << 10;
 
 /// VmHWM of a process in KiB, 0 where it cannot be read.
@@ -64,7 +65,10 @@ Result<Happening> QemuGuest::next(Clock::time_point deadline, std::stop_token st
   while (true) {
     if (stop.stop_requested()) return fail(Errc::cancelled, "wait for the guest", "the wait was cancelled");
     if (Clock::now() >= deadline) return DeadlinePassed{};
-    if (auto output = machine_->take_output()) return std::move(*output);
+    if (auto output = machine_->take_output()) {
+      note_peak_at_times();
+      return std::move(*output);
+    }
     if (auto end = machine_->take_end()) return std::move(*end);
     // The end may have shown up together with output that has to come first.
     if (!machine_->stopped()) machine_->wait(deadline);
@@ -134,6 +138,12 @@ Result<Diagnosis> QemuGuest::diagnose() {
 }
 
 void QemuGuest::note_peak() { earlier_peak_kib_ = peak_memory_kib(); }
+
+void QemuGuest::note_peak_at_times() {
+  if (Clock::now() < next_noting_) return;
+  note_peak();
+  next_noting_ = Clock::now() + between_notings;
+}
 
 std::uint64_t QemuGuest::peak_memory_kib() const {
   return std::max(earlier_peak_kib_, machine_->gone() ? 0 : peak_of(machine_->pid()));

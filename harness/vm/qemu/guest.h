@@ -33,12 +33,15 @@ class QemuGuest final : public Guest {
   Status save_into(int fd, const std::string& what);
   Status may_save(const std::string& what) const;
   void note_peak();
+  /// The same now and then while it runs: a guest that has switched itself off tells no more.
+  void note_peak_at_times();
 
   GuestSpec spec_;
   std::filesystem::path program_;
   std::string fingerprint_;
   std::map<std::string, Descriptor, std::less<>> snapshots_;
-  std::uint64_t earlier_peak_kib_ = 0;  ///< of processes that were replaced
+  std::uint64_t earlier_peak_kib_ = 0;  ///< as noted, of processes that were replaced too
+  Clock::time_point next_noting_;
   std::unique_ptr<Machine> machine_;
 };
 

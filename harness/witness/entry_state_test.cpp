@@ -80,6 +80,11 @@ Registers riscv64(std::uint64_t sstatus) {
   return out;
 }
 
+Registers m68k() {
+  return {{"a1", 0x88000000}, {"d1", 0x404}, {"sr", 0x2700}, {"tc", 0},
+          {"itt0", 0},        {"itt1", 0},   {"dtt0", 0},    {"dtt1", 0}};
+}
+
 Registers with(Registers registers, const char* name, std::uint64_t value) {
   registers[name] = value;
   return registers;
@@ -98,6 +103,7 @@ const Seen seen[] = {
     {"EL2 with VHE", "arm64", with(arm64(8, 0), "sctlr_el2", 0x30500800)},
     {"radix tree", "ppc64le", ppc64(0x8000000000001003)},
     {"reboot", "riscv64", riscv64(0x200000100)},
+    {"reboot", "m68k", m68k()},
 };
 
 TEST(CheckRegisters, PassesWhatRealKernelsLeave) {

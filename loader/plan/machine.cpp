@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kexlab/text.h"
+#include "loader/plan/bootinfo.h"
 
 namespace kexlab {
 namespace {
@@ -15,6 +16,7 @@ constexpr const char* release_path = "/proc/sys/kernel/osrelease";
 constexpr const char* fdt_path = "/sys/firmware/fdt";
 constexpr const char* boot_params_path = "/sys/kernel/boot_params/data";
 constexpr const char* boot_params_version_path = "/sys/kernel/boot_params/version";
+constexpr const char* bootinfo_path = "/proc/bootinfo";
 constexpr const char* vmcoreinfo_path = "/sys/kernel/vmcoreinfo";
 // What powerpc tells in the live device tree instead of /proc/iomem. Source: arch/powerpc/kexec/core.c (kexec_setup).
 constexpr const char* kernel_end_path = "/proc/device-tree/chosen/linux,kernel-end";
@@ -118,6 +120,19 @@ Status add_from_device_tree(const FileReader& read, MemoryMap& memory) {
   return {};
 }
 
+// m68k's /proc/iomem tells of no RAM: what it was told of by its loader is what it has (paging_init,
+// arch/m68k/mm/motorola.c).
+void add_from_bootinfo(const FileReader& read, MemoryMap& memory) {
+  const RangeSet told = bootinfo_memory(read(bootinfo_path).value_or(Bytes{}));
+  if (!memory.ram().ranges().empty()) return;
+  for (const Range& range : told.ranges()) {
+    const auto behind = std::find_if(memory.entries.begin(), memory.entries.end(), [&](const MemoryEntry& entry) {
+      return entry.depth == 0 && entry.range.start >= range.start;
+    });
+    memory.entries.insert(behind, MemoryEntry{range, 0, "System RAM"});
+  }
+}
+
 Status read_required(const FileReader& read, Machine& machine) {
   auto cmdline = need(read, cmdline_path);
   auto release = need(read, release_path);
@@ -129,6 +144,7 @@ Status read_required(const FileReader& read, Machine& machine) {
   auto memory = parse_iomem(as_text(*iomem));
   if (!memory) return tl::unexpected<Error>(memory.error());
   if (auto added = add_from_device_tree(read, *memory); !added) return added;
+  add_from_bootinfo(read, *memory);
   machine.cmdline = std::move(*cmdline);
   machine.release = std::move(*release);
   machine.memory = std::move(*memory);
@@ -137,7 +153,8 @@ Status read_required(const FileReader& read, Machine& machine) {
 
 Status read_optional(const FileReader& read, Machine& machine) {
   machine.fdt = read(fdt_path).value_or(Bytes{});
-  machine.boot_params = read(boot_params_path).value_or(Bytes{});
+  const auto boot_params = read(boot_params_path);
+  machine.boot_params = boot_params ? *boot_params : read(bootinfo_path).value_or(Bytes{});
   if (const auto text = read(boot_params_version_path)) {
     const auto version = parse_hex(without_newline(as_text(*text)));
     if (!version) return bad_file(boot_params_version_path, as_text(*text), "a version in hex");
@@ -155,8 +172,8 @@ Status read_optional(const FileReader& read, Machine& machine) {
 
 std::vector<std::string> machine_files() {
   std::vector<std::string> files = {
-      iomem_path,      cmdline_path,    release_path,    fdt_path,        boot_params_path,   boot_params_version_path,
-      vmcoreinfo_path, kernel_end_path, crash_base_path, crash_size_path, crash_size_now_path};
+      iomem_path,      cmdline_path,    release_path,    fdt_path,        boot_params_path,    boot_params_version_path,
+      vmcoreinfo_path, kernel_end_path, crash_base_path, crash_size_path, crash_size_now_path, bootinfo_path};
   for (unsigned cpu = 0; cpu < Machine::usual_cpus; ++cpu) {
     files.push_back(note_path(cpu));
     files.push_back(note_size_path(cpu));

@@ -56,9 +56,10 @@ struct Machine {
   std::uint64_t page_size = 4096;
   std::string release;  ///< uname -r
   std::string cmdline;  ///< of the running kernel, without the newline
-  MemoryMap memory;     ///< /proc/iomem; powerpc's "Kernel code" and "Crash kernel" from /chosen of /proc/device-tree
+  MemoryMap memory;     ///< /proc/iomem; powerpc's "Kernel code" and "Crash kernel" from /chosen of /proc/device-tree,
+                        ///< m68k's "System RAM" from /proc/bootinfo
   Bytes fdt;          ///< /sys/firmware/fdt, empty where there is none
-  Bytes boot_params;  ///< /sys/kernel/boot_params/data (x86), empty where there is none
+  Bytes boot_params;  ///< /sys/kernel/boot_params/data (x86), /proc/bootinfo (m68k), else empty
   std::uint64_t boot_params_version = 0;
   std::vector<CrashNote> crash_notes;
   std::optional<CrashNote> vmcoreinfo;  ///< /sys/kernel/vmcoreinfo: address and size

@@ -133,6 +133,8 @@ class CaseRunner {
                                const model::Prediction& predicted, StepRecord& record);
   void note_loaded(const Plan& plan, bool crash);
   Verdict from_error(const Error& error) const;
+  /// What a read of the dump that failed says: an errno is the kernel's answer, all else is the harness'.
+  Verdict unread(const Error& error, std::uint64_t offset, std::uint64_t size) const;
   Verdict silent(const Error& error, const Plan* plan, StepRecord& record);
   [[nodiscard]] witness::Handover handover_of(const Loaded& loaded) const;
   Verdict hear_witness(const Loaded& loaded, StepRecord& record);

@@ -27,6 +27,14 @@ bool names_marker(const scenario::LoadStep& load) {
                      [&](const auto& segment) { return segment.at && names(*segment.at); });
 }
 
+// The witness begins with instructions that do nothing, any of which may be the entry. Those before it become all ones,
+// which are an instruction on no architecture, so that a kernel that enters at another one does not get through.
+Bytes closed_before(Bytes image, std::uint64_t base, std::uint64_t entry) {
+  if (entry > base && entry - base < std::min<std::size_t>(image.size(), witness::entry_room))
+    std::fill_n(image.begin(), entry - base, std::byte{0xff});
+  return image;
+}
+
 }  // namespace
 
 Result<Plan> CaseRunner::plan_of(const scenario::LoadStep& load) {
@@ -124,13 +132,14 @@ Status CaseRunner::add_witness(const scenario::LoadStep& load, Plan& plan) {
     return fail(Errc::no_space, "place the witness",
                 fmt::format("no free {} bytes beside the scenario's segments", size));
   table.base = place->start;
-  auto image = witness::make_witness(stage_.witness, table);
+  const std::uint64_t entry = load.entry ? plan.entry : place->start;
+  auto image = witness::make_witness(closed_before(stage_.witness, place->start, entry), table);
   if (!image) return tl::unexpected(image.error());
   Segment segment{.name = "witness", .pieces = {Piece::of(std::move(*image))}};
   segment.bufsz = segment.pieces.front().bytes.size();
   segment.mem = place->start;
   segment.memsz = size;
-  plan.entry = place->start;
+  plan.entry = entry;
   plan.segments.push_back(std::move(segment));
   candidate_->witness = std::move(table);
   return {};
@@ -150,13 +159,11 @@ Result<Plan> CaseRunner::plan_segments(const scenario::LoadStep& load) {
     if (arch.demanded != nullptr) meet_demand(*plan, arch.demanded(facts_->machine));
     if (!load.entry && !plan->segments.empty()) plan->entry = plan->segments.front().mem;
   }
-  const std::uint64_t entry = plan->entry;
   if (load.witness) {
     if (stage_.witness.empty())
       return fail(Errc::unsupported, "land on the witness", "there is no witness for " + stage_.target->name);
     if (auto status = add_witness(load, *plan); !status) return tl::unexpected(status.error());
   }
-  if (load.entry) plan->entry = entry;
   if (std::find(load.order.begin(), load.order.end(), "reverse") != load.order.end()) {
     std::reverse(plan->segments.begin(), plan->segments.end());
   }

@@ -109,13 +109,12 @@ unsigned word_bits(const Target& target) {
 
 std::string why_skip(const scenario::Case& what, const Bench& bench) {
   const images::Kernel& kernel = bench.self;
-  if (kernel.config_known) {
-    if (!kernel.has("KEXEC"))
-      return fmt::format("kernel {} is built without CONFIG_KEXEC, says its own configuration", kernel.name);
-    for (const auto& need : what.needs) {
-      if (!kernel.has(need))
-        return fmt::format("kernel {} is built without CONFIG_{}, says its own configuration", kernel.name, need);
-    }
+  std::vector<std::string> needs{"KEXEC"};
+  if (what.guest.cpus > 1) needs.emplace_back("SMP");
+  needs.insert(needs.end(), what.needs.begin(), what.needs.end());
+  for (const auto& need : needs) {
+    if (kernel.config_known && !kernel.has(need))
+      return fmt::format("kernel {} is built without CONFIG_{}, says its own configuration", kernel.name, need);
   }
   for (const auto& feature : what.features) {
     if (const Limitation* limit = bench.target->limit(feature))

@@ -90,6 +90,8 @@ INSTANTIATE_TEST_SUITE_P(
                c.needs = {"CRASH_DUMP", "USERFAULTFD"};
              },
              "without CONFIG_USERFAULTFD"},
+        Skip{"cpus", [](scenario::Case& c, Bench& b) { c.guest.cpus = 2, b.self.config.erase("CONFIG_SMP"); },
+             "without CONFIG_SMP"},
         Skip{"needs_met", [](scenario::Case& c, Bench&) { c.needs = {"CRASH_DUMP"}; }, ""},
         Skip{"since", [](scenario::Case& c, Bench&) { c.since = "6.2"; }, "only since Linux 6.2, this is 6.1.0-test"},
         Skip{"since_compares_numbers", [](scenario::Case& c, Bench& b) { c.since = "6.9", b.self.release = "6.12.1"; },

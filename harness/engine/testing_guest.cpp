@@ -93,7 +93,7 @@ images::Kernel made_up_kernel(const std::string& name, const std::string& releas
   images::Kernel kernel{.name = name, .target = "arm64", .origin = "made up", .file = folder / name};
   kernel.sha256 = images::sha256(bytes);
   kernel.release = release;
-  kernel.config = {{"CONFIG_KEXEC", "y"}, {"CONFIG_CRASH_DUMP", "y"}};
+  kernel.config = {{"CONFIG_KEXEC", "y"}, {"CONFIG_CRASH_DUMP", "y"}, {"CONFIG_SMP", "y"}};
   kernel.config_known = true;
   auto image = parse_image(bytes, name);
   EXPECT_TRUE(image) << image.error().str();

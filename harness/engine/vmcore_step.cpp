@@ -161,11 +161,16 @@ std::string missing_from(const RangeSet& have, const RangeSet& want) {
 
 }  // namespace
 
+Verdict CaseRunner::unread(const Error& error, std::uint64_t offset, std::uint64_t size) const {
+  if (error.code != Errc::io && error.code != Errc::not_found) return from_error(error);
+  return bad(fmt::format("reading {} bytes at offset 0x{:x} gives {}", size, offset, error.broke));
+}
+
 Verdict CaseRunner::on(const scenario::VmcoreStep&, StepRecord& record) {
   record.what = "/proc/vmcore of the crash kernel";
   if (!started_by_crash_) return {Outcome::error, record.what + ": no crash came before this step", {}};
   auto head = read_guest_part(session_, vmcore, 0, 64 << 10, soon());
-  if (!head) return head.error().code == Errc::io ? bad(head.error().broke) : from_error(head.error());
+  if (!head) return unread(head.error(), 0, 64 << 10);
   auto dump = parse_dump(*head);
   if (!dump) return bad(dump.error().broke);
   RangeSet want = dumpable_ram(crashed_machine_);
@@ -188,8 +193,8 @@ Verdict CaseRunner::on(const scenario::VmcoreStep&, StepRecord& record) {
     const std::uint64_t at = part->offset + (marker_pages_[i] - part->physical.start), odd = 1 + 2 * i;
     auto found = read_guest_part(session_, vmcore, at, odd, soon());
     auto rest = read_guest_part(session_, vmcore, at + odd, page - odd, soon());
-    if (!found) return from_error(found.error());
-    if (!rest) return from_error(rest.error());
+    if (!found) return unread(found.error(), at, odd);
+    if (!rest) return unread(rest.error(), at + odd, page - odd);
     found->insert(found->end(), rest->begin(), rest->end());
     Bytes known(page);
     fill_pattern(ballast_seed(nonce_), i * page, known);
@@ -210,7 +215,7 @@ Verdict CaseRunner::on(const scenario::VmcoreStep&, StepRecord& record) {
 Verdict CaseRunner::check_notes(ByteView head, std::uint64_t offset, std::uint64_t size) {
   auto notes = offset + size <= head.size() ? Result<Bytes>(to_bytes(head.subspan(offset, size)))
                                             : read_guest_part(session_, vmcore, offset, size, soon());
-  if (!notes) return from_error(notes.error());
+  if (!notes) return unread(notes.error(), offset, size);
   const Word& word = word_of(crashed_machine_);
   std::string vmcoreinfo;
   unsigned cpus = 0, with_task = 0;
@@ -234,7 +239,7 @@ Verdict CaseRunner::check_notes(ByteView head, std::uint64_t offset, std::uint64
 // A dump that is too short loses memory, one that is too long shows what is none: the last byte is there, and no other.
 Verdict CaseRunner::check_end(std::uint64_t end) {
   auto found = read_guest_part(session_, vmcore, end - 1, 2, soon());
-  if (!found) return from_error(found.error());
+  if (!found) return unread(found.error(), end - 1, 2);
   if (found->size() == 1) return {};
   return bad(fmt::format("its headers say that it ends at offset 0x{:x}, but {} bytes can be read from there - 1", end,
                          found->size()));

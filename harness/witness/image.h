@@ -31,6 +31,8 @@ struct WitnessTable {
 };
 
 inline constexpr std::size_t max_entries = 63;
+/// Bytes at the start of every witness that do nothing.
+inline constexpr std::size_t entry_room = 64;
 
 /// The image with the table in its header, ready to be a segment at table.base (bufsz == memsz == its size, memsz
 /// rounded up where pages are larger than 4 KiB) that is also the entry. `image` is a target's witness.bin; its byte

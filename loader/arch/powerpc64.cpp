@@ -28,11 +28,14 @@
 // tree does (kexec_setup, arch/powerpc/kexec/core.c), and read_machine takes them from there.
 //
 // Crash kernels (KEXEC_ON_CRASH). Everything lies in crashk_res, which RTAS may lie inside of. The memory nodes gain
-// linux,usable-memory: from address 0 to the reservation's end, for a first block without address 0 fails early, and
-// RTAS; what lies between the vectors and the reservation becomes reserved (get_usable_memory_ranges and
-// setup_new_fdt_ppc64, arch/powerpc/kexec/file_load_64.c). The core header's address goes onto the command line: 6.1
-// reads the tree's property before it knows the root's cells (early_init_devtree, arch/powerpc/kernel/prom.c). The
-// first 64 KiB are not dumped: the jump and the crash kernel's exception vectors have overwritten them.
+// linux,usable-memory: from address 0 to the reservation's end, for a first block without address 0 fails early; what
+// lies between the vectors and the reservation becomes reserved (get_usable_memory_ranges and setup_new_fdt_ppc64,
+// arch/powerpc/kexec/file_load_64.c). These add RTAS; here it stays out: firmware is called in real mode, and of memory
+// in pieces smaller than the linear mapping's pages /proc/vmcore reads through a mapping that a hash table does not
+// have (copy_oldmem_page, arch/powerpc/kernel/crash_dump.c; seen with RTAS in the last 4 KiB). The core header's
+// address goes onto the command line: 6.1 reads the tree's property before it knows the root's cells
+// (early_init_devtree, arch/powerpc/kernel/prom.c). The first 64 KiB are not dumped: the jump and the crash kernel's
+// exception vectors have overwritten them.
 //
 // Source of all file names above: Linux 6.1.
 #include "loader/arch/powerpc64.h"
@@ -126,8 +129,7 @@ MemoryValues memory_values(const LoadRequest& request, const Range& elfcorehdr) 
   MemoryValues values{.kept = firmware_memory(*request.machine)};
   if (!request.crash) return values;
   const Range reservation = crash_reservation(request.machine->memory).value_or(Range{});
-  values.usable = RangeSet(values.kept);
-  values.usable->add({0, reservation.end});
+  values.usable = RangeSet({Range{0, reservation.end}});
   values.reserved = {{vectors_size, std::max(vectors_size, reservation.start)}, elfcorehdr};
   return values;
 }

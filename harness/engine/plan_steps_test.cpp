@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a plan made of written segments is given beside them.
+#include "harness/engine/case_runner_story.h"
+
+namespace kexlab::engine {
+namespace {
+
+TEST_F(CaseRunnerTest, leaves_no_instruction_before_an_entry_inside_the_witness) {
+  Agent agent = lab_->agent();
+  Bytes code;
+  agent.entered = [&](Agent&, const Plan& plan, FakeWire& wire) {
+    code = plan.segments.back().pieces.front().bytes;
+    wire.end(Ended::Why::powered_off);
+  };
+  play(R"(name: t/entry
+about: The entry is inside the witness.
+load: {segments: [{size: 1 page}], witness: true, entry: witness + 8}
+then: land on witness
+)",
+       agent);
+  ASSERT_GT(code.size(), 12U);
+  EXPECT_THAT(std::span(code).first(8), testing::Each(std::byte{0xff}));
+  EXPECT_EQ(code[8], lab_->bench.witness[8]);
+  EXPECT_NE(code[8], std::byte{0xff});
+}
+
+}  // namespace
+}  // namespace kexlab::engine

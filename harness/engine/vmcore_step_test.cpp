@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is said of a dump on a scripted guest.
+#include "harness/engine/case_runner_story.h"
+
+namespace kexlab::engine {
+namespace {
+
+using testing::HasSubstr;
+
+TEST_F(CaseRunnerTest, a_dump_that_the_kernel_does_not_give_is_its_failure) {
+  lab_->facts.machine.memory.entries.push_back({{0x50000000, 0x58000000}, 1, "Crash kernel"});
+  Agent agent = lab_->agent();
+  agent.instead = [](Agent& guest, const Message& request, FakeWire& wire) {
+    if (request.op != "read" || request.text("path").value_or("") != "/proc/vmcore") return false;
+    guest.answer_errno(wire, request, EFAULT, "read");
+    return true;
+  };
+  const auto result = play(R"(name: t/vmcore
+about: The dump is there.
+guest: {crashkernel: default}
+steps:
+  - load: {kernel: self, crash: true}
+  - switch: crash
+  - vmcore:
+)",
+                           agent);
+  EXPECT_EQ(result.outcome, Outcome::failed) << result.reason;
+  EXPECT_THAT(result.reason, HasSubstr("reading 65536 bytes at offset 0x0 gives EFAULT"));
+  lab_->facts.machine.memory.entries.pop_back();
+}
+
+}  // namespace
+}  // namespace kexlab::engine

@@ -294,6 +294,14 @@ class Materialiser {
     return *base + lead;
   }
 
+  // Pages without access that are not there either: kernels of some CPUs (e500: PAGE_NONE,
+  // arch/powerpc/include/asm/nohash/32/pte-85xx.h) read a page that is there whatever the program may do with it.
+  Status deny(std::byte* start, std::size_t size) {
+    if (auto done = protect(start, size, PROT_NONE); !done) return done;
+    if (madvise(start, size, MADV_DONTNEED) != 0) return io_error("make an address without a page", "madvise", errno);
+    return {};
+  }
+
   template <class Fill>
   Result<const void*> placed(Pointer kind, std::size_t size, const Fill& fill) {
     if (kind == Pointer::guarded) return guard(size, fill);
@@ -309,9 +317,9 @@ class Materialiser {
     auto filled = protect(*base, edge ? open + pages : open, PROT_READ | PROT_WRITE);
     std::byte* start = edge ? *base + open - visible : *base;
     if (filled) filled = fill(std::span(start, size));
-    if (filled && edge) filled = protect(*base + open, pages, PROT_NONE);
+    if (filled && edge) filled = deny(*base + open, pages);
     if (filled && kind == Pointer::read_only) filled = protect(*base, open, PROT_READ);
-    if (filled && kind == Pointer::no_access) filled = protect(*base, open, PROT_NONE);
+    if (filled && kind == Pointer::no_access) filled = deny(*base, open);
     if (!filled) return tl::unexpected<Error>(filled.error());
     return kind == Pointer::tagged ? tag(start) : start;
   }

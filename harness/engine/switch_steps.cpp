@@ -102,7 +102,8 @@ Verdict CaseRunner::expect_power_off() {
   auto ended = session_.wait_end(soon());
   if (!ended)
     return {Outcome::error, "the witness reported, but could not power the machine off: " + ended.error().broke, {}};
-  if (ended->why == vm::Ended::Why::powered_off) return {};
+  const bool resets = stage_.target->limit("power_off") != nullptr;
+  if (ended->why == (resets ? vm::Ended::Why::reset : vm::Ended::Why::powered_off)) return {};
   return {Outcome::error, "the witness was to power the machine off, but " + describe(*ended), {}};
 }
 

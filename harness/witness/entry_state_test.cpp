@@ -85,6 +85,8 @@ Registers m68k() {
           {"itt0", 0},        {"itt1", 0},   {"dtt0", 0},    {"dtt1", 0}};
 }
 
+Registers ppc() { return {{"r3", 0}, {"r4", 0x88000000}, {"r5", 0x88000000}, {"msr", 0x21002}, {"pid", 0}}; }
+
 Registers with(Registers registers, const char* name, std::uint64_t value) {
   registers[name] = value;
   return registers;
@@ -104,6 +106,7 @@ const Seen seen[] = {
     {"radix tree", "ppc64le", ppc64(0x8000000000001003)},
     {"reboot", "riscv64", riscv64(0x200000100)},
     {"reboot", "m68k", m68k()},
+    {"reboot", "ppc", ppc()},
 };
 
 TEST(CheckRegisters, PassesWhatRealKernelsLeave) {

@@ -237,38 +237,56 @@ int stdout_node(const void* fdt) {
   const int chosen = fdt_path_offset(fdt, "/chosen");
   if (chosen < 0) return chosen;
   const auto* path = static_cast<const char*>(fdt_getprop(fdt, chosen, "stdout-path", &size));
+  // The older name. Source: drivers/of/base.c (of_alias_scan).
+  if (path == nullptr) path = static_cast<const char*>(fdt_getprop(fdt, chosen, "linux,stdout-path", &size));
   if (path == nullptr || size < 1) return -FDT_ERR_NOTFOUND;
   std::string_view name(path, static_cast<std::size_t>(size - 1));
   name = name.substr(0, name.find(':'));
   return fdt_path_offset_namelen(fdt, name.data(), static_cast<int>(name.size()));
 }
 
-// True where addresses on the node's bus are physical: every bus above it is mapped one to one (an empty `ranges`).
-bool on_identity_bus(const void* fdt, int node) {
-  for (int bus = fdt_parent_offset(fdt, node); bus > 0; bus = fdt_parent_offset(fdt, bus)) {
-    int size = -1;
-    if (fdt_getprop(fdt, bus, "ranges", &size) == nullptr || size != 0) return false;
-  }
-  return true;
-}
-
-std::uint64_t first_address(const void* fdt, int node) {
+std::optional<ByteView> property(const void* fdt, int node, const char* name) {
   int size = 0;
-  const auto* reg = static_cast<const std::byte*>(fdt_getprop(fdt, node, "reg", &size));
-  if (reg == nullptr) return 0;
-  const ByteView view(reg, static_cast<std::size_t>(size));
-  const int cells = fdt_address_cells(fdt, fdt_parent_offset(fdt, node));
-  if (cells == 1) return read_int<std::uint32_t>(view, 0, std::endian::big).value_or(0);
-  return read_int<std::uint64_t>(view, 0, std::endian::big).value_or(0);
+  const auto* value = static_cast<const std::byte*>(fdt_getprop(fdt, node, name, &size));
+  return value == nullptr ? std::nullopt : std::optional(ByteView(value, static_cast<std::size_t>(size)));
 }
 
-// The node of stdout-path where it is of that kind and its registers can be reached; else an error of libfdt.
+// The address that `bus` maps one of its own to: rows of {child's address, parent's address, size}. An empty `ranges`
+// maps one to one. Source: Devicetree Specification 0.4, 2.3.8.
+std::optional<std::uint64_t> through_bus(const void* fdt, int bus, std::uint64_t address) {
+  const auto ranges = property(fdt, bus, "ranges");
+  if (!ranges || ranges->empty()) return ranges ? std::optional(address) : std::nullopt;
+  const int child = fdt_address_cells(fdt, bus), size = fdt_size_cells(fdt, bus);
+  const int parent = fdt_address_cells(fdt, fdt_parent_offset(fdt, bus));
+  for (const int cells : {child, parent, size}) {
+    if (cells < 1 || cells > 2) return std::nullopt;
+  }
+  const std::uint64_t row = 4 * static_cast<std::uint64_t>(child + parent + size);
+  for (std::uint64_t at = 0; at + row <= ranges->size(); at += row) {
+    const std::uint64_t from = cells_at(*ranges, at, child);
+    const std::uint64_t length = cells_at(*ranges, at + 4 * static_cast<std::uint64_t>(child + parent), size);
+    if (address < from || address - from >= length) continue;
+    return cells_at(*ranges, at + 4 * static_cast<std::uint64_t>(child), parent) + (address - from);
+  }
+  return std::nullopt;
+}
+
+// The physical address of a node's first registers; 0 where a bus above it does not map them.
+std::uint64_t first_address(const void* fdt, int node) {
+  int bus = fdt_parent_offset(fdt, node);
+  std::optional<std::uint64_t> address =
+      cells_at(property(fdt, node, "reg").value_or(ByteView{}), 0, fdt_address_cells(fdt, bus));
+  for (; bus > 0 && address; bus = fdt_parent_offset(fdt, bus)) address = through_bus(fdt, bus, *address);
+  return address.value_or(0);
+}
+
+// The node of stdout-path where it is of that kind; else an error of libfdt.
 int console_of_kind(ByteView fdt, const char* compatible) {
   if (fdt.empty() || fdt_check_full(fdt.data(), fdt.size()) != 0) return -FDT_ERR_BADSTRUCTURE;
   const int node = stdout_node(fdt.data());
   if (node < 0) return node;
   if (fdt_node_check_compatible(fdt.data(), node, compatible) != 0) return -FDT_ERR_NOTFOUND;
-  return on_identity_bus(fdt.data(), node) ? node : -FDT_ERR_NOTFOUND;
+  return node;
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ Bytes empty_tree();
 
 /// Physical address of the PL011 that /chosen/stdout-path names; 0 where it names none.
 std::uint64_t pl011_console(ByteView fdt);
-/// The same of a 16550 whose registers are bytes that lie side by side.
+/// The same of a 16550 whose registers are bytes that lie side by side; 0 too where a bus above it maps it nowhere.
 std::uint64_t ns16550_console(ByteView fdt);
 
 }  // namespace kexlab

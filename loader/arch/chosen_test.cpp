@@ -181,5 +181,45 @@ TEST(Chosen, FindsAPl011ConsoleOnly) {
   for (const Console& row : consoles) EXPECT_EQ(pl011_console(tree(row.sample)), row.address) << row.name;
 }
 
+// A UART behind a bus, as QEMU's mpc8544ds describes it, or with other `ranges` of the bus.
+Bytes behind_a_bus(const std::vector<std::uint32_t>* ranges, const char* path_name = "linux,stdout-path") {
+  Bytes bytes(1024);
+  void* fdt = bytes.data();
+  const auto cells = [&](const char* name, const std::vector<std::uint32_t>& values) {
+    Bytes value(values.size() * 4);
+    for (std::size_t i = 0; i < values.size(); ++i) write_int<std::uint32_t>(value, 4 * i, values[i], std::endian::big);
+    fdt_property(fdt, name, value.data(), static_cast<int>(value.size()));
+  };
+  fdt_create(fdt, static_cast<int>(bytes.size()));
+  fdt_finish_reservemap(fdt);
+  fdt_begin_node(fdt, "");
+  cells("#address-cells", {2});
+  cells("#size-cells", {2});
+  fdt_begin_node(fdt, "chosen");
+  fdt_property_string(fdt, path_name, "/soc@e0000000/serial@4500");
+  fdt_end_node(fdt);
+  fdt_begin_node(fdt, "soc@e0000000");
+  cells("#address-cells", {1});
+  cells("#size-cells", {1});
+  if (ranges != nullptr) cells("ranges", *ranges);
+  fdt_begin_node(fdt, "serial@4500");
+  fdt_property_string(fdt, "compatible", "ns16550");
+  cells("reg", {0x4500, 0x100});
+  for (int level = 0; level < 3; ++level) fdt_end_node(fdt);
+  fdt_finish(fdt);
+  return bytes;
+}
+
+TEST(Chosen, FindsAConsoleBehindABusByItsRanges) {
+  const std::vector<std::uint32_t> mpc8544ds{0, 0, 0xe0000000, 0x100000},
+      second{0x8000, 1, 0, 0x1000, 0x4000, 2, 0, 0x1000}, elsewhere{0x8000, 0, 0xe0000000, 0x1000}, one_to_one{};
+  EXPECT_EQ(ns16550_console(behind_a_bus(&mpc8544ds)), 0xe0004500U);
+  EXPECT_EQ(ns16550_console(behind_a_bus(&mpc8544ds, "stdout-path")), 0xe0004500U);
+  EXPECT_EQ(ns16550_console(behind_a_bus(&second)), 0x200000500U);
+  EXPECT_EQ(ns16550_console(behind_a_bus(&one_to_one)), 0x4500U);
+  EXPECT_EQ(ns16550_console(behind_a_bus(&elsewhere)), 0U);
+  EXPECT_EQ(ns16550_console(behind_a_bus(nullptr)), 0U) << "its bus maps nothing";
+}
+
 }  // namespace
 }  // namespace kexlab

@@ -45,8 +45,8 @@
 #include <algorithm>
 
 #include "kexlab/text.h"
-#include "loader/arch/chosen.h"
 #include "loader/arch/memory_nodes.h"
+#include "loader/arch/powerpc_dtb.h"
 #include "loader/arch/usual_segments.h"
 
 namespace kexlab {
@@ -56,7 +56,6 @@ using namespace powerpc64;
 
 constexpr std::uint64_t kernel_alignment = 64 * kib;  // p_align of every vmlinux
 constexpr std::uint64_t largest_page = 64 * kib;
-constexpr std::uint64_t cmdline_limit = 2047;             // COMMAND_LINE_SIZE - 1, arch/powerpc/include/asm/setup.h
 constexpr std::uint64_t direct_map = 0xc000000000000000;  // PAGE_OFFSET, arch/powerpc/Kconfig
 constexpr std::uint32_t branch = 0x48000000;  // b, its distance in bytes or-ed to it. Source: Power ISA, 2.4
 
@@ -134,21 +133,6 @@ MemoryValues memory_values(const LoadRequest& request, const Range& elfcorehdr) 
   return values;
 }
 
-Result<Range> add_dtb(Placement& placement, const LoadRequest& request, const Range& within, const Range& initrd,
-                      const Range& elfcorehdr) {
-  std::string cmdline = request.cmdline;
-  if (request.crash) cmdline += (cmdline.empty() ? "elfcorehdr=" : " elfcorehdr=") + hex(elfcorehdr.start);
-  const auto text = cmdline_bytes(request, cmdline, cmdline_limit);
-  if (!text) return tl::unexpected(text.error());
-  const auto tree = edit_memory(request.machine->fdt, memory_values(request, elfcorehdr), asked_of(request));
-  if (!tree) return tl::unexpected(tree.error());
-  auto dtb = edit_chosen(*tree, {cmdline, initrd, {}, {}}, asked_of(request));
-  if (!dtb) return tl::unexpected(dtb.error());
-  const auto where = placement.reserve("dtb", dtb->size(), {1, within, RangeSet::Prefer::high});
-  if (where) placement.add("dtb", *where, {Piece::of(std::move(*dtb))});
-  return where;
-}
-
 // The head that is copied to address 0, and the stub behind it.
 Result<Range> add_entry(Placement& placement, const LoadRequest& request, ByteView code, std::endian order,
                         const Range& within, const KernelPlace& kernel, const Range& dtb) {
@@ -179,7 +163,9 @@ Result<Plan> plan_in(Placement placement, const LoadRequest& request, std::endia
   const auto header = add_elfcorehdr(placement, request, core_header(*request.machine, order),
                                      {largest_page, within, RangeSet::Prefer::high});
   if (!header) return tl::unexpected(header.error());
-  const auto dtb = add_dtb(placement, request, within, *initrd, in_pages(*header, placement.page_size()));
+  const Range header_pages = in_pages(*header, placement.page_size());
+  const auto dtb = add_powerpc_dtb(placement, request, memory_values(request, header_pages),
+                                   {1, within, RangeSet::Prefer::high}, *initrd, header_pages);
   if (!dtb) return tl::unexpected(dtb.error());
   const auto stub = add_entry(placement, request, code, order, within, *kernel, *dtb);
   if (!stub) return tl::unexpected(stub.error());

@@ -52,7 +52,7 @@ Result<int> bench(const BenchFlags& flags) {
   auto screen = report::make_terminal(stderr, options);
   engine::Bus bus;
   bus.attach(*screen);
-  auto backend = vm::make_qemu_backend();
+  auto backend = make_backend();
   auto benches = make_benches(flags.choice, *backend, bus);
   if (!benches) return tl::unexpected(benches.error());
   const auto series = measure::make_series(engine::make_jobs(*cases, *benches), !flags.no_instructions);

@@ -43,6 +43,9 @@ Result<const Target*> named_target(const std::string& name);
 std::stop_token stop_token();
 void watch_signals();
 
+/// QEMU, each target's from where its row has it.
+std::unique_ptr<vm::Backend> make_backend();
+
 /// Which targets and kernels a run is about.
 struct Choice {
   std::vector<std::string> targets;  ///< names, or "all"; empty: those whose default kernel is a package's, or

@@ -56,12 +56,16 @@ tl::unexpected<Error> no_such_kernel(const std::string& name) {
               "give a kernel image, or a name that `kexlab images` lists");
 }
 
+images::Progress progress_on(engine::Bus& bus) {
+  return [&bus](std::string_view what, double fraction) {
+    bus.publish(engine::Progressed{std::string(what), fraction});
+  };
+}
+
 Result<images::Kernel> get(const Target& target, const std::string& name, engine::Bus& bus) {
   if (is_file(name)) return images::user_kernel(name, &target);
   if (name.find('/') != std::string::npos) return no_such_kernel(name);
-  return images::get_kernel(target, name, [&](std::string_view what, double fraction) {
-    bus.publish(engine::Progressed{std::string(what), fraction});
-  });
+  return images::get_kernel(target, name, progress_on(bus));
 }
 
 constexpr std::string_view all_kernels = "all", all_targets_word = "all";
@@ -109,6 +113,12 @@ bool has_stock_kernel(const Target& target) {
   return find_row(target.name, [](const auto& row) { return row.is_default && !row.package.empty(); }) != nullptr;
 }
 
+/// Whether a run that names no target is about this one. Of those whose compiler has to be fetched there may be no
+/// agent.
+bool meant_unnamed(const Target& target, const Choice& choice) {
+  return target.compiler_suite.empty() && (!choice.kernels.empty() || has_stock_kernel(target));
+}
+
 /// What a run is about: every kernel on the named targets, else on the image's own, or on all that have it.
 Result<std::vector<Pair>> choose_pairs(const Choice& choice) {
   std::vector<const Target*> targets;
@@ -122,7 +132,7 @@ Result<std::vector<Pair>> choose_pairs(const Choice& choice) {
   const bool named = !targets.empty();
   if (!named) {
     for (const auto& target : all_targets()) {
-      if (every || !choice.kernels.empty() || has_stock_kernel(target)) targets.push_back(&target);
+      if (every || meant_unnamed(target, choice)) targets.push_back(&target);
     }
   }
   std::vector<Pair> pairs;
@@ -181,6 +191,9 @@ Status equip(engine::Bench& bench, const std::vector<engine::Bench>& benches, vm
     bench.accelerator = earlier.accelerator;
     return {};
   }
+  // Fetched here, where its progress is seen.
+  if (auto program = images::emulator(*bench.target, progress_on(bus)); !program)
+    return tl::unexpected(program.error());
   auto version = backend.version(*bench.target);
   if (!version) return tl::unexpected(version.error());
   bench.vm_version = std::move(*version);
@@ -227,9 +240,10 @@ void watch_signals() {
 }
 
 void add_choice(CLI::App& app, Choice& choice) {
-  app.add_option(
-         "--target", choice.targets,
-         "Target(s), or `all`; default: every target whose default kernel is a package's, so that none has to be built")
+  app.add_option("--target", choice.targets,
+                 "Target(s), or `all`; default: every target whose default kernel is a package's, so that none has to "
+                 "be built, and "
+                 "whose compiler is the machine's own")
       ->delimiter(',');
   app.add_option("--kernel", choice.kernels,
                  "Kernel(s) under test: images (bzImage, Image, vmlinux), catalogue names, or `all`: every kernel of "
@@ -238,6 +252,10 @@ void add_choice(CLI::App& app, Choice& choice) {
   app.add_option("--next", choice.next,
                  "Kernel that it starts: an image or a catalogue name; default: the catalogue's, or an image given by "
                  "--kernel itself");
+}
+
+std::unique_ptr<vm::Backend> make_backend() {
+  return vm::make_qemu_backend([](const Target& target) { return images::emulator(target, {}); });
 }
 
 Result<std::vector<engine::Bench>> make_benches(const Choice& choice, vm::Backend& backend, engine::Bus& bus) {

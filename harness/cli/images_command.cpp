@@ -18,6 +18,7 @@ struct ImagesFlags {
   std::vector<std::string> targets;
   std::vector<std::string> patches;
   std::string file;
+  std::string toolchain;
   bool fetch = false;
 };
 
@@ -54,13 +55,51 @@ void print_kernel(const images::Kernel& kernel) {
                                                       : "its configuration is not known");
 }
 
+/// Progress of fetching and building, on the terminal.
+class Watch {
+ public:
+  Watch() {
+    report::TerminalOptions options;
+    options.living = isatty(STDOUT_FILENO) != 0;
+    screen_ = report::make_terminal(stdout, options);
+  }
+  images::Progress progress() {
+    return [this](std::string_view what, double fraction) {
+      screen_->on(engine::Progressed{std::string(what), fraction});
+    };
+  }
+
+ private:
+  decltype(report::make_terminal(stdout, {})) screen_;
+};
+
+int fetch_toolchain(const std::string& name) {
+  auto target = named_target(name);
+  if (!target) return tell(target.error());
+  Watch watch;
+  const auto folder = images::toolchain(**target, watch.progress());
+  if (!folder) return tell(folder.error());
+  fmt::print("{} compiler\n  folder   {}\nrun cmake and the build again: they find it there\n", name, folder->string());
+  return all_good;
+}
+
+/// The emulators of the named targets that take theirs from another suite.
+Status fetch_emulators(const ImagesFlags& flags, const images::Progress& progress) {
+  for (const auto& name : flags.targets) {
+    auto target = require_target(name);
+    if (!target) return tl::unexpected(target.error());
+    if ((*target)->qemu_suite.empty()) continue;
+    auto program = images::emulator(**target, progress);
+    if (!program) return tl::unexpected(program.error());
+    fmt::print("{} emulator\n  file     {}\n", name, program->string());
+  }
+  return {};
+}
+
 int fetch(const ImagesFlags& flags) {
-  report::TerminalOptions options;
-  options.living = isatty(STDOUT_FILENO) != 0;
-  auto screen = report::make_terminal(stdout, options);
-  const images::Progress progress = [&](std::string_view what, double fraction) {
-    screen->on(engine::Progressed{std::string(what), fraction});
-  };
+  Watch watch;
+  const images::Progress progress = watch.progress();
+  if (auto emulators = fetch_emulators(flags, progress); !emulators) return tell(emulators.error());
   const std::vector<std::filesystem::path> patches(flags.patches.begin(), flags.patches.end());
   bool any = false;
   for (const auto& row : images::catalogue()) {
@@ -97,9 +136,12 @@ Action add_images(CLI::App& app) {
   app.add_option("--patch", flags->patches,
                  "With --get, for kernels built from source: patches to apply, for example to break one on purpose")
       ->check(CLI::ExistingFile);
+  app.add_option("--toolchain", flags->toolchain,
+                 "Fetch the cross compiler of a target that takes it from another Debian suite, for the build to find");
   app.add_option("--file", flags->file, "Tell what this kernel image is")->check(CLI::ExistingFile);
   return [flags] {
     if (!flags->file.empty()) return show_file(flags->file);
+    if (!flags->toolchain.empty()) return fetch_toolchain(flags->toolchain);
     if (flags->fetch) return fetch(*flags);
     return print_rows(*flags), static_cast<int>(all_good);
   };

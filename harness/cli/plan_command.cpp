@@ -54,7 +54,7 @@ Result<engine::Facts> emulated_machine(const PlanFlags& flags, const Image& imag
   auto screen = report::make_terminal(stderr, options);
   engine::Bus bus;
   bus.attach(*screen);
-  auto backend = vm::make_qemu_backend();
+  auto backend = make_backend();
   Choice choice;
   choice.targets = {image.arch};
   auto benches = make_benches(choice, *backend, bus);

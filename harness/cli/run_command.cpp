@@ -173,7 +173,7 @@ Result<int> run(RunFlags flags) {
   engine::Bus bus;
   for (auto* sink : {store->get(), keeper.get(), screen.get(), junit.get()}) bus.attach(*sink);
 
-  auto backend = vm::make_qemu_backend();
+  auto backend = make_backend();
   auto benches = make_benches(flags.choice, *backend, bus);
   if (!benches) return tl::unexpected(benches.error());
   if (auto status = check_coverage(flags, *benches); !status) return tl::unexpected(status.error());

@@ -16,7 +16,7 @@ namespace {
 
 /// What all tests of this process share. Guests are kept by shape, and leave with the environment.
 struct Shared {
-  std::unique_ptr<vm::Backend> backend = vm::make_qemu_backend();
+  std::unique_ptr<vm::Backend> backend = make_backend();
   engine::Bus bus;
   Choice choice;
   std::vector<engine::Bench> benches;

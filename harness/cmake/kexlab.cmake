@@ -66,12 +66,24 @@ function(kexlab_fuzzer name)
   endif()
 endfunction()
 
-# Reads the table of targets: KEXLAB_TARGETS (those with a compiler), and for each KEXLAB_TRIPLET_<target>, KEXLAB_TESTED_<target>, KEXLAB_ABIS_<target>, and
-# KEXLAB_TRIPLET_<target>-<abi> for each of these.
+# kexlab_suite_folder(OUT suite package): where `kexlab images --toolchain` unpacks a package of another Debian suite
+# (harness/images/programs.cpp: ProgramSet::key); its programs need not be there.
+function(kexlab_suite_folder out suite package)
+  set(cache $ENV{XDG_CACHE_HOME})
+  if(NOT IS_ABSOLUTE "${cache}")
+    set(cache $ENV{HOME}/.cache)
+  endif()
+  set(${out} ${cache}/kexlab/programs/${CMAKE_HOST_SYSTEM_PROCESSOR}-${suite}-${package}/usr/bin PARENT_SCOPE)
+endfunction()
+
+# Reads the table of targets: KEXLAB_TARGETS (those with a compiler), KEXLAB_TARGETS_LEFT_OUT (those whose compiler has to be
+# fetched first), and for each KEXLAB_TRIPLET_<target>, KEXLAB_TESTED_<target>, KEXLAB_ABIS_<target>, and KEXLAB_TRIPLET_<target>-<abi> for
+# each of these. KEXLAB_COMPILERS_<triplet> is the folder of a compiler that is not the machine's own.
 macro(kexlab_read_targets file)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${file})
-  file(STRINGS ${PROJECT_SOURCE_DIR}/${file} _kexlab_rows REGEX "^(- name|  triplet|  tested|    - {abi):")
+  file(STRINGS ${PROJECT_SOURCE_DIR}/${file} _kexlab_rows REGEX "^(- name|  triplet|  tested|  compiler_suite|    - {abi):")
   set(KEXLAB_TARGETS "")
+  set(KEXLAB_TARGETS_LEFT_OUT "")
   foreach(_row IN LISTS _kexlab_rows)
     string(REGEX REPLACE "^[^:]*: *([^ ]+).*$" "\\1" _value "${_row}")
     if(_row MATCHES "^    - {abi: ([a-z0-9_]+), triplet: ([a-z0-9_-]+)")
@@ -83,12 +95,35 @@ macro(kexlab_read_targets file)
       set(KEXLAB_ABIS_${_name} "")
     elseif(_row MATCHES "^  tested")
       set(KEXLAB_TESTED_${_name} ${_value})
+    elseif(_row MATCHES "^  compiler_suite")
+      set(_triplet ${KEXLAB_TRIPLET_${_name}})
+      string(REPLACE "_" "-" _package "g++-${_triplet}")
+      kexlab_suite_folder(KEXLAB_COMPILERS_${_triplet} ${_value} ${_package})
+      if(NOT EXISTS ${KEXLAB_COMPILERS_${_triplet}}/${_triplet}-g++)
+        list(REMOVE_ITEM KEXLAB_TARGETS ${_name})
+        list(APPEND KEXLAB_TARGETS_LEFT_OUT ${_name})
+        message(STATUS "No programs for guests of ${_name}: its compiler, of Debian ${_value}, is not in the cache; `kexlab images --toolchain ${_name}` fetches it, then run cmake again")
+      endif()
     else()
       list(APPEND KEXLAB_TARGETS ${_name})
       set(KEXLAB_TRIPLET_${_name} ${_value})
     endif()
   endforeach()
 endmacro()
+
+# kexlab_tool(OUT triplet tool): a program of the compiler's for that triplet, from where the table of targets has it.
+function(kexlab_tool out triplet tool)
+  if(KEXLAB_COMPILERS_${triplet})
+    set(only PATHS ${KEXLAB_COMPILERS_${triplet}} NO_DEFAULT_PATH)
+  endif()
+  find_program(KEXLAB_${triplet}_${tool} ${triplet}-${tool} ${only})
+  if(NOT KEXLAB_${triplet}_${tool})
+    string(REPLACE "_" "-" package "${triplet}")
+    string(REPLACE "objcopy" "binutils" kind "${tool}")
+    message(FATAL_ERROR "${triplet}-${tool} is missing; Debian package: ${kind}-${package} (ci/demo installs it)")
+  endif()
+  set(${out} ${KEXLAB_${triplet}_${tool}} PARENT_SCOPE)
+endfunction()
 
 # kexlab_cross(OUTPUT file TARGET t[-abi] LANGUAGE C|CXX|ASM SOURCES … FLAGS … DEPENDS … LINK …): compiles each file and links them with the
 # target's cross compiler; DEPENDS is what else the output is made from. A missing compiler is a configure-time error that names the package.
@@ -100,11 +135,7 @@ function(kexlab_cross)
   else()
     set(tool gcc)
   endif()
-  find_program(KEXLAB_${triplet}_${tool} ${triplet}-${tool})
-  if(NOT KEXLAB_${triplet}_${tool})
-    string(REPLACE "_" "-" package "${triplet}")
-    message(FATAL_ERROR "${triplet}-${tool} is missing; Debian package: ${tool}-${package} (ci/demo installs it)")
-  endif()
+  kexlab_tool(compiler ${triplet} ${tool})
   # File by file, so that a change compiles what it touches, on all cores, and ccache knows the rest.
   set(objects "")
   foreach(source IN LISTS arg_SOURCES)
@@ -114,7 +145,7 @@ function(kexlab_cross)
     file(MAKE_DIRECTORY ${folder})
     add_custom_command(
       OUTPUT ${object}
-      COMMAND ${CMAKE_CXX_COMPILER_LAUNCHER} ${KEXLAB_${triplet}_${tool}} ${arg_FLAGS} -MD -MF ${object}.d -MT ${object} -c -o ${object} ${source}
+      COMMAND ${CMAKE_CXX_COMPILER_LAUNCHER} ${compiler} ${arg_FLAGS} -MD -MF ${object}.d -MT ${object} -c -o ${object} ${source}
       DEPENDS ${source} ${arg_DEPENDS}
       DEPFILE ${object}.d
       COMMENT "${arg_TARGET}: ${name}"
@@ -123,7 +154,7 @@ function(kexlab_cross)
   endforeach()
   add_custom_command(
     OUTPUT ${arg_OUTPUT}
-    COMMAND ${KEXLAB_${triplet}_${tool}} ${arg_FLAGS} -o ${arg_OUTPUT} ${objects} ${arg_LINK}
+    COMMAND ${compiler} ${arg_FLAGS} -o ${arg_OUTPUT} ${objects} ${arg_LINK}
     DEPENDS ${objects} ${arg_DEPENDS}
     COMMENT "${arg_TARGET}: ${arg_OUTPUT}"
     VERBATIM)

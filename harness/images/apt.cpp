@@ -246,20 +246,53 @@ Result<Package> Apt::find(const std::string& name) {
   return found;
 }
 
-Result<fs::path> Apt::download(const Package& package, const fs::path& folder) {
-  const std::string asked = "download " + package.name + " " + package.version;
-  const std::string what = "fetching " + package.name + " (" + std::to_string(package.size >> 20) + " MiB)";
-  Command get = command({"apt-get", "-q", "-o", "APT::Status-Fd=1", "download", package.name + "=" + package.version});
-  get.folder = folder;
+// apt writes "dlstatus:1:20.3:Retrieving file 1 of 1". Source: README.progress-reporting of apt 2.6.
+Command Apt::download_command(std::vector<std::string> arguments, const std::string& what) const {
+  Command get = command(std::move(arguments));
+  get.argv.insert(get.argv.begin() + 1, {"-q", "-o", "APT::Status-Fd=1"});
   get.deadline = download_deadline;
-  // apt writes "dlstatus:1:20.3:Retrieving file 1 of 1". Source: README.progress-reporting of apt 2.6.
-  get.on_line = [this, &what](std::string_view line) {
+  get.on_line = [this, what](std::string_view line) {
     if (!progress_ || !line.starts_with("dlstatus:")) return;
     const auto second = line.find(':', 9);
     if (second != std::string_view::npos)
       progress_(what, std::atof(std::string(line.substr(second + 1)).c_str()) / 100);
   };
   if (progress_) progress_(what, 0);
+  return get;
+}
+
+Result<std::vector<fs::path>> Apt::download_with_dependencies(const std::vector<std::string>& names,
+                                                              const fs::path& folder) {
+  std::string list;
+  for (const auto& name : names) {
+    // Brings the lists up to date where that is due, and tells a missing package by its name.
+    const auto found = find(name);
+    if (!found) return tl::unexpected(found.error());
+    list += (list.empty() ? "" : ", ") + name;
+  }
+  if (auto made = make_folder(folder / "partial"); !made) return tl::unexpected(made.error());
+  std::vector<std::string> words{
+      "apt-get",         "-o",     "Dir::Cache::Archives=" + folder.string(), "-y", "--no-install-recommends",
+      "--download-only", "install"};
+  words.insert(words.end(), names.begin(), names.end());
+  const auto done = demand(download_command(std::move(words), "fetching " + list + " and what they depend on"),
+                           "download " + list, no_network);
+  if (!done) return tl::unexpected(done.error());
+  std::vector<fs::path> files;
+  for (const auto& file : fs::directory_iterator(folder)) {
+    if (file.path().extension() == ".deb") files.push_back(file.path());
+  }
+  std::sort(files.begin(), files.end());
+  if (files.empty())
+    return fail(Errc::io, "download " + list, "apt-get left no file; last words:\n" + done->last_words());
+  return files;
+}
+
+Result<fs::path> Apt::download(const Package& package, const fs::path& folder) {
+  const std::string asked = "download " + package.name + " " + package.version;
+  const std::string what = "fetching " + package.name + " (" + std::to_string(package.size >> 20) + " MiB)";
+  Command get = download_command({"apt-get", "download", package.name + "=" + package.version}, what);
+  get.folder = folder;
   const auto done = demand(get, asked, no_network);
   if (!done) return tl::unexpected(done.error());
   for (const auto& file : fs::directory_iterator(folder)) {

@@ -52,6 +52,11 @@ class Apt {
   Result<Package> find(const std::string& name);
   /// Downloads a package into `folder` and checks its digest against the lists. Errors: io, no_space, corrupt, timeout.
   Result<std::filesystem::path> download(const Package& package, const std::filesystem::path& folder);
+  /// Downloads packages and all that they depend on, down to the C library, into `folder`, as if nothing were
+  /// installed; recommended ones are left out. apt checks each digest against the signed lists. Errors: not_found, io
+  /// (with apt's last lines), no_space, timeout.
+  Result<std::vector<std::filesystem::path>> download_with_dependencies(const std::vector<std::string>& names,
+                                                                        const std::filesystem::path& folder);
   /// Brings the lists up to date. A source that fails does not matter while the package wanted is found, so that is
   /// told as an error here and weighed by `find`.
   Status update();
@@ -68,6 +73,7 @@ class Apt {
   [[nodiscard]] Error explain(Error error) const;
   Result<Package> show(const std::string& name);
   [[nodiscard]] Command command(std::vector<std::string> arguments) const;
+  [[nodiscard]] Command download_command(std::vector<std::string> arguments, const std::string& what) const;
   [[nodiscard]] bool stale() const;
   std::filesystem::path folder_;
   std::string arch_;

@@ -164,6 +164,30 @@ TEST(Apt, ADownloadIsCheckedAgainstTheLists) {
   EXPECT_EQ(bad.error().code, Errc::corrupt);
 }
 
+TEST(Apt, WhatAPackageDependsOnComesWithIt) {
+  AptStandIn stand_in(
+      "for word in \"$@\"; do case $word in Dir::Cache::Archives=*) folder=${word#*=};; esac; done\n"
+      "case \"$*\" in *install*) echo \"$@\" > \"$folder/words\"; touch \"$folder/k_1_arm64.deb\" "
+      "\"$folder/a_2_all.deb\";; "
+      "esac",
+      have_k);
+  const fs::path into = stand_in.folder().path() / "into";
+  auto apt = stand_in.open();
+  const auto files = apt.download_with_dependencies({"k"}, into);
+  ASSERT_TRUE(files.has_value()) << files.error().str();
+  EXPECT_THAT(*files, ElementsAre(into / "a_2_all.deb", into / "k_1_arm64.deb"));
+  const std::string words = read_text(into / "words").value();
+  EXPECT_THAT(words, HasSubstr("--download-only install k"));
+  EXPECT_THAT(words, HasSubstr("--no-install-recommends"));
+}
+
+TEST(Apt, APackageThatIsMissingIsNotDownloadedFor) {
+  AptStandIn stand_in("true", have_nothing);
+  const auto files = stand_in.open().download_with_dependencies({"k"}, stand_in.folder().path() / "into");
+  ASSERT_FALSE(files.has_value());
+  EXPECT_EQ(files.error().code, Errc::not_found);
+}
+
 /// apt-get as a machine has it whose release is this one's, from one mirror.
 std::string machine_with_a_mirror(const std::string& update) {
   const std::string codename = release_codename(read_text("/etc/os-release").value_or(""));

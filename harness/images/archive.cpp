@@ -67,8 +67,10 @@ struct Inner {
   }
 };
 
-Status read_data_archive(archive* outer, const std::string& asked, const Wanted& wanted, const Take& take,
-                         std::uint64_t limit) {
+/// A member of a package's data archive: its header was read, its content was not.
+using Visit = std::function<Status(archive* reader, archive_entry* entry, const std::string& name)>;
+
+Status visit_data_archive(archive* outer, const std::string& asked, const Visit& visit) {
   const Reader reader(archive_read_new());
   archive_read_support_filter_all(reader.get());
   archive_read_support_format_tar(reader.get());
@@ -81,10 +83,7 @@ Status read_data_archive(archive* outer, const std::string& asked, const Wanted&
     if (step == ARCHIVE_EOF) return {};
     if (step < ARCHIVE_WARN) return damaged(asked, reader.get());
     const std::string name(plain_name(archive_entry_pathname(entry)));
-    if (archive_entry_filetype(entry) != AE_IFREG || !wanted(name)) continue;
-    auto content = read_member(reader.get(), asked, limit);
-    if (!content) return tl::unexpected(content.error());
-    if (auto taken = take(name, std::move(*content)); !taken) return taken;
+    if (auto visited = visit(reader.get(), entry, name); !visited) return visited;
   }
 }
 
@@ -102,8 +101,9 @@ Status open_file(archive* reader, const fs::path& file, const std::string& asked
 
 }  // namespace
 
-Status read_deb(const fs::path& deb, const Wanted& wanted, const Take& take, std::uint64_t limit) {
-  const std::string asked = "read the Debian package " + deb.string();
+namespace {
+
+Status visit_deb(const fs::path& deb, const std::string& asked, const Visit& visit) {
   const Reader reader(archive_read_new());
   archive_read_support_format_ar(reader.get());
   if (auto opened = open_file(reader.get(), deb, asked); !opened) return opened;
@@ -111,10 +111,21 @@ Status read_deb(const fs::path& deb, const Wanted& wanted, const Take& take, std
     const int step = archive_read_next_header(reader.get(), &entry);
     if (step == ARCHIVE_EOF) return fail(Errc::corrupt, asked, "it has no member data.tar.*", "fetch the file again");
     if (step < ARCHIVE_WARN) return damaged(asked, reader.get());
-    if (plain_name(archive_entry_pathname(entry)).starts_with("data.tar")) {
-      return read_data_archive(reader.get(), asked, wanted, take, limit);
-    }
+    if (plain_name(archive_entry_pathname(entry)).starts_with("data.tar"))
+      return visit_data_archive(reader.get(), asked, visit);
   }
+}
+
+}  // namespace
+
+Status read_deb(const fs::path& deb, const Wanted& wanted, const Take& take, std::uint64_t limit) {
+  const std::string asked = "read the Debian package " + deb.string();
+  return visit_deb(deb, asked, [&](archive* reader, archive_entry* entry, const std::string& name) -> Status {
+    if (archive_entry_filetype(entry) != AE_IFREG || !wanted(name)) return {};
+    auto content = read_member(reader, asked, limit);
+    if (!content) return tl::unexpected(content.error());
+    return take(name, std::move(*content));
+  });
 }
 
 Result<Bytes> decompress(ByteView bytes, std::string_view name, std::uint64_t limit) {
@@ -164,13 +175,45 @@ Status write_entry(archive* reader, archive* disk, archive_entry* entry, const s
   }
 }
 
-/// A name with "..", which no honest source archive has.
+/// A name with "..", which no honest archive has.
 bool climbs(std::string_view name) {
   const fs::path path(name);
   return std::find(path.begin(), path.end(), "..") != path.end();
 }
 
+tl::unexpected<Error> leads_out(const std::string& asked, const std::string& name) {
+  return fail(Errc::corrupt, asked, "member " + name + " leads out of the archive");
+}
+
+std::unique_ptr<archive, CloseDisk> disk_writer(int more_options) {
+  std::unique_ptr<archive, CloseDisk> disk(archive_write_disk_new());
+  archive_write_disk_set_options(disk.get(), ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_SECURE_SYMLINKS | more_options);
+  return disk;
+}
+
+/// Files and links; the writer makes the folders.
+bool is_content(archive_entry* entry) {
+  if (archive_entry_hardlink(entry) != nullptr || archive_entry_filetype(entry) == AE_IFREG) return true;
+  return archive_entry_filetype(entry) == AE_IFLNK && !std::string_view(archive_entry_symlink(entry)).starts_with("/");
+}
+
 }  // namespace
+
+Status unpack_deb(const fs::path& deb, const fs::path& folder, const Wanted& wanted) {
+  const std::string asked = "unpack the Debian package " + deb.string();
+  const auto disk = disk_writer(0);
+  return visit_deb(deb, asked, [&](archive* reader, archive_entry* entry, const std::string& name) -> Status {
+    if (!is_content(entry) || !wanted(name)) return {};
+    if (climbs(name)) return leads_out(asked, name);
+    archive_entry_set_pathname(entry, (folder / name).c_str());
+    if (const char* link = archive_entry_hardlink(entry)) {
+      const std::string target(plain_name(link));
+      if (climbs(target)) return leads_out(asked, target);
+      archive_entry_set_hardlink(entry, (folder / target).c_str());
+    }
+    return write_entry(reader, disk.get(), entry, asked, folder);
+  });
+}
 
 Status unpack_tar(const fs::path& tarball, const fs::path& folder, const std::function<void(double)>& progress) {
   const std::string asked = "unpack " + tarball.string();
@@ -178,9 +221,7 @@ Status unpack_tar(const fs::path& tarball, const fs::path& folder, const std::fu
   archive_read_support_filter_all(reader.get());
   archive_read_support_format_tar(reader.get());
   if (auto opened = open_file(reader.get(), tarball, asked); !opened) return opened;
-  const std::unique_ptr<archive, CloseDisk> disk(archive_write_disk_new());
-  archive_write_disk_set_options(disk.get(),
-                                 ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_SECURE_SYMLINKS);
+  const auto disk = disk_writer(ARCHIVE_EXTRACT_TIME);
   std::error_code ignored;
   const double total = std::max(1.0, static_cast<double>(fs::file_size(tarball, ignored)));
   for (archive_entry* entry = nullptr;;) {
@@ -188,7 +229,7 @@ Status unpack_tar(const fs::path& tarball, const fs::path& folder, const std::fu
     if (step == ARCHIVE_EOF) return {};
     if (step < ARCHIVE_WARN) return damaged(asked, reader.get());
     const std::string name(plain_name(archive_entry_pathname(entry)));
-    if (climbs(name)) return fail(Errc::corrupt, asked, "member " + name + " leads out of the archive");
+    if (climbs(name)) return leads_out(asked, name);
     if (!move_below(entry, folder)) continue;
     if (auto written = write_entry(reader.get(), disk.get(), entry, asked, folder); !written) return written;
     if (progress) progress(static_cast<double>(archive_filter_bytes(reader.get(), -1)) / total);

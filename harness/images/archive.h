@@ -24,6 +24,11 @@ using Take = std::function<Status(std::string_view name, Bytes content)>;
 Status read_deb(const std::filesystem::path& deb, const Wanted& wanted, const Take& take,
                 std::uint64_t limit = std::uint64_t{1} << 30);
 
+/// Unpacks the wanted members of a Debian package's data archive into a folder: files with their permissions, links
+/// within the archive, and the folders that they need. Links to absolute paths, which would lead to the machine's own
+/// files, are left out. Errors: as read_deb, no_space.
+Status unpack_deb(const std::filesystem::path& deb, const std::filesystem::path& folder, const Wanted& wanted);
+
 /// Takes gzip, xz, zstd and other compression that libarchive knows off; plain bytes come back as they are.
 /// Errors: corrupt, no_space (more than `limit` bytes).
 Result<Bytes> decompress(ByteView bytes, std::string_view name, std::uint64_t limit = std::uint64_t{1} << 30);

@@ -125,5 +125,30 @@ TEST(UnpackTar, APathThatLeadsOutIsRefused) {
   }
 }
 
+TEST(UnpackDeb, FilesAndLinksWithinIt) {
+  const TestFolder folder;
+  const auto deb = folder.file("k.deb", as_text(make_deb({{"./usr/bin/a", "a program"},
+                                                          {"./usr/bin/b", "link:a"},
+                                                          {"./usr/bin/c", "link:/usr/bin/true"},
+                                                          {"./usr/share/doc/a", "text"}},
+                                                         "xz")));
+  const auto wanted = [](std::string_view name) { return !name.starts_with("usr/share/doc/"); };
+  const auto unpacked = unpack_deb(deb, folder.path() / "out", wanted);
+  ASSERT_TRUE(unpacked.has_value()) << unpacked.error().str();
+  EXPECT_EQ(read_text(folder.path() / "out/usr/bin/a").value(), "a program");
+  EXPECT_EQ(fs::read_symlink(folder.path() / "out/usr/bin/b"), "a");
+  EXPECT_FALSE(fs::is_symlink(folder.path() / "out/usr/bin/c")) << "it would lead to the machine's own file";
+  EXPECT_FALSE(fs::exists(folder.path() / "out/usr/share"));
+}
+
+TEST(UnpackDeb, APathThatLeadsOutIsRefused) {
+  const TestFolder folder;
+  const auto deb = folder.file("deep/k.deb", as_text(make_deb({{"usr/../../escaped", "evil"}}, "none")));
+  const auto unpacked = unpack_deb(deb, folder.path() / "deep/out", [](std::string_view) { return true; });
+  ASSERT_FALSE(unpacked.has_value());
+  EXPECT_EQ(unpacked.error().code, Errc::corrupt);
+  EXPECT_FALSE(fs::exists(folder.path() / "deep/escaped"));
+}
+
 }  // namespace
 }  // namespace kexlab::images

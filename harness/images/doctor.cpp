@@ -12,6 +12,7 @@
 #include "harness/images/build.h"
 #include "harness/images/images.h"
 #include "harness/images/process.h"
+#include "harness/images/programs.h"
 
 namespace kexlab::images {
 namespace {
@@ -45,11 +46,29 @@ Check check_program(std::string name, const std::string& program, const std::str
   return {std::move(name), State::ok, *version, ""};
 }
 
+/// Programs of another suite: those in the cache, or how they come there.
+Check check_set(std::string name, const ProgramSet& set, const std::string& program, const std::string& how) {
+  if (!has_programs(set)) return {std::move(name), State::warn, "Debian " + set.suite + "'s is not in the cache", how};
+  const auto folder = get_programs(set, {});
+  if (!folder) return {std::move(name), State::bad, folder.error().broke, how};
+  const auto version = version_line((*folder / "usr" / "bin" / program).string());
+  if (!version) return {std::move(name), State::bad, version.error().broke, "remove " + folder->string()};
+  return {std::move(name), State::ok, *version + ", of Debian " + set.suite, ""};
+}
+
 Check check_emulator(const Target& target) {
+  if (!target.qemu_suite.empty()) {
+    return check_set("QEMU for " + target.name, emulator_set(target), target.qemu,
+                     "`kexlab images --get --target " + target.name + "` fetches it");
+  }
   return check_program("QEMU for " + target.name, target.qemu, target.qemu_package);
 }
 
 Check check_compiler(const Target& target) {
+  if (!target.compiler_suite.empty()) {
+    return check_set("compiler for " + target.name, compiler_set(target), target.triplet + "-g++",
+                     "`kexlab images --toolchain " + target.name + "` fetches it; then cmake and the build again");
+  }
   return check_program("compiler for " + target.name, target.triplet + "-g++", compiler_package(target.triplet, "g++"));
 }
 
@@ -68,6 +87,7 @@ Check check_sources(const Target& target) {
 
 Check check_kernel_builds(const std::vector<Target>& targets) {
   for (const auto& target : targets) {
+    if (!target.compiler_suite.empty()) continue;  // kernels are built by the machine's own compilers alone
     const auto tools = check_build_tools(target.triplet, true);
     if (!tools)
       return {"kernel builds", State::warn, tools.error().broke, tools.error().hint + " to build kernels from source"};

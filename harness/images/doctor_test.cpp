@@ -60,6 +60,20 @@ TEST(Doctor, AVersionIsShownAndAProgramThatFailsIsNot) {
   EXPECT_THAT(named(checks, "QEMU for fails").found, HasSubstr("cannot load library"));
 }
 
+TEST(Doctor, ProgramsOfAnotherSuiteAreLookedForInTheCache) {
+  const TestFolder folder;
+  const Variable cache("XDG_CACHE_HOME", folder.path().c_str());
+  Target target;
+  target.name = "t", target.triplet = "t-linux-gnu";
+  target.qemu = "qemu-system-t", target.qemu_package = "qemu-system-misc";
+  target.qemu_suite = target.compiler_suite = "trixie";
+  const auto checks = run_checks({target});
+  EXPECT_EQ(named(checks, "QEMU for t").state, Check::State::warn);
+  EXPECT_THAT(named(checks, "QEMU for t").hint, HasSubstr("images --get --target t"));
+  EXPECT_EQ(named(checks, "compiler for t").state, Check::State::warn);
+  EXPECT_THAT(named(checks, "compiler for t").hint, HasSubstr("images --toolchain t"));
+}
+
 TEST(Doctor, ACacheFolderThatCannotBeMadeIsBad) {
   const TestFolder folder;
   folder.file("kexlab", "a file where the folder should be");

@@ -129,6 +129,13 @@ Result<Bytes> base_initramfs(const Target& target, const std::filesystem::path& 
                              const std::vector<std::filesystem::path>& modules,
                              const std::vector<std::filesystem::path>& callers = {});
 
+/// The program that emulates a target: the installed one, or, where its row names a `qemu_suite`, that of the suite,
+/// from the cache, fetched where it is not there. Errors: not_found, and those of fetching: io, no_space, permission.
+Result<std::filesystem::path> emulator(const Target& target, const Progress& progress);
+/// The folder with the cross compiler of a row with `compiler_suite`, fetched likewise. CMake finds it there when the
+/// build is configured. Errors: as emulator; invalid_argument where the row has none.
+Result<std::filesystem::path> toolchain(const Target& target, const Progress& progress);
+
 /// Where a program for guests lies: $KEXLAB_GUEST_DIR/<target>/<name>, else guest/<target>/<name> beside this program,
 /// else ../libexec/kexlab/guest/<target>/<name> from there. Error: not_found, with the places looked at.
 Result<std::filesystem::path> guest_binary(const Target& target, std::string_view name);

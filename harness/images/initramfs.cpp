@@ -64,8 +64,12 @@ Result<fs::path> guest_binary(const Target& target, std::string_view name) {
     if (fs::is_regular_file(file, broken)) return file;
     looked += (looked.empty() ? "" : " nor ") + file.string();
   }
+  const std::string build = target.compiler_suite.empty() ? "build the target `guest`"
+                                                          : "its compiler comes from Debian " + target.compiler_suite +
+                                                                ": run `kexlab images --toolchain " + target.name +
+                                                                "`, then cmake and the build again";
   return fail(Errc::not_found, "find the guest program " + std::string(name) + " for " + target.name,
-              "there is no " + looked, "build the target `guest`, or set KEXLAB_GUEST_DIR to the folder that holds it");
+              "there is no " + looked, build + ", or set KEXLAB_GUEST_DIR to the folder that holds it");
 }
 
 }  // namespace kexlab::images

@@ -16,7 +16,8 @@ namespace kexlab::images {
 
 using Files = std::vector<std::pair<std::string, std::string>>;
 
-/// `format`: "ar", "tar" or "raw"; `filter`: "none", "gzip", "xz", "zstd".
+/// `format`: "ar", "tar" or "raw"; `filter`: "none", "gzip", "xz", "zstd". A content "link:x" makes a symbolic link to
+/// x.
 inline Bytes make_archive(const Files& files, const char* format, const char* filter) {
   std::vector<char> out(std::size_t{4} << 20);
   std::size_t used = 0;
@@ -29,10 +30,13 @@ inline Bytes make_archive(const Files& files, const char* format, const char* fi
   }
   archive_write_set_bytes_in_last_block(writer, 1);
   EXPECT_EQ(archive_write_open_memory(writer, out.data(), out.size(), &used), ARCHIVE_OK);
-  for (const auto& [name, content] : files) {
+  for (const auto& [name, text] : files) {
+    const bool link = text.starts_with("link:");
+    const std::string content = link ? "" : text;
     archive_entry* entry = archive_entry_new();
     archive_entry_set_pathname(entry, name.c_str());
-    archive_entry_set_mode(entry, 0100644);
+    archive_entry_set_mode(entry, link ? 0120777 : 0100644);
+    if (link) archive_entry_set_symlink(entry, text.substr(5).c_str());
     archive_entry_set_size(entry, static_cast<la_int64_t>(content.size()));
     EXPECT_EQ(archive_write_header(writer, entry), ARCHIVE_OK) << archive_error_string(writer);
     EXPECT_EQ(archive_write_data(writer, content.data(), content.size()), static_cast<la_ssize_t>(content.size()));

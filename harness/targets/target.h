@@ -45,10 +45,16 @@ struct Target {
   std::string debian_arch;   ///< "amd64"
   std::string qemu;          ///< "qemu-system-x86_64"
   std::string qemu_package;  ///< Debian package that holds it
-  std::string machine;       ///< -M
-  std::string cpu;           ///< -cpu under TCG
+  /// The Debian suite ("trixie") that the emulator is taken from into the cache, where the machine's own release has
+  /// none that will do; empty: the installed one. With it, the package of the firmware that the machine needs.
+  std::string qemu_suite, firmware_package;
+  /// The same for the cross compiler; the build does without it, and then has no programs for these guests.
+  std::string compiler_suite;
+  std::string machine;  ///< -M
+  std::string cpu;      ///< -cpu under TCG
   std::uint64_t page_size = 4096;
   unsigned memory_mib = 512;            ///< default guest memory
+  unsigned least_memory_mib = 16;       ///< what a guest gets for which a scenario asks for less
   std::vector<Reasoned> qemu_args;      ///< further arguments
   std::string console;                  ///< "ttyS0": console= and the first serial port
   std::vector<Reasoned> cmdline;        ///< kernel command-line words every boot gets
@@ -63,7 +69,8 @@ struct Target {
   std::uint64_t witness_address = 0;     ///< physical address the witness is landed at by default
   std::uint64_t crashkernel_mib = 160;   ///< reservation that a Debian kernel and our initrd fit in
   std::uint64_t crash_memory_mib = 768;  ///< guest memory for crash scenarios
-  /// How much of it ci/test runs: "full" (every scenario), "smoke" (those with that tag), "named" (none; CMake reads it).
+  /// How much of it ci/test runs: "full" (every scenario), "smoke" (those with that tag), "named" (none; CMake reads
+  /// it).
   std::string tested = "named";
   std::vector<Limitation> limitations;
 

@@ -77,10 +77,14 @@ Result<Target> read_target(const yaml::Node& node) {
   row.required("debian_arch", out.debian_arch);
   row.required("qemu", out.qemu);
   row.required("qemu_package", out.qemu_package);
+  row.optional("qemu_suite", out.qemu_suite);
+  row.optional("firmware_package", out.firmware_package);
+  row.optional("compiler_suite", out.compiler_suite);
   row.required("machine", out.machine);
   row.required("cpu", out.cpu);
   row.optional("page_size", out.page_size, yaml::between(4096, 65536));
   row.optional("memory_mib", out.memory_mib, yaml::between(16, most_mib));
+  row.optional("least_memory_mib", out.least_memory_mib, yaml::between(16, most_mib));
   row.optional("qemu_args", out.qemu_args, yaml::list_of(read_reasoned));
   row.required("console", out.console);
   row.optional("cmdline", out.cmdline, yaml::list_of(read_reasoned));

@@ -67,6 +67,18 @@ TEST(Targets, ASmallRowGetsDefaults) {
   EXPECT_EQ(rows->at(0).limit("snapshot"), nullptr);
 }
 
+TEST(Targets, WhatIsTakenFromAnotherSuiteIsReadAsWritten) {
+  const auto rows = parse_targets(
+      std::string(sane) + "  qemu_suite: trixie\n  firmware_package: f\n  compiler_suite: forky\n", "t.yaml");
+  ASSERT_TRUE(rows) << rows.error().str();
+  EXPECT_EQ(rows->at(0).qemu_suite, "trixie");
+  EXPECT_EQ(rows->at(0).firmware_package, "f");
+  EXPECT_EQ(rows->at(0).compiler_suite, "forky");
+  const auto own = parse_targets(sane, "t.yaml");
+  ASSERT_TRUE(own) << own.error().str();
+  EXPECT_EQ(own->at(0).qemu_suite + own->at(0).firmware_package + own->at(0).compiler_suite, "");
+}
+
 TEST(Targets, ALimitationIsFoundByItsFeature) {
   const auto rows =
       parse_targets(std::string(sane) + "  limitations: [{feature: snapshot, cause: none, source: QEMU}]\n", "t.yaml");

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -108,8 +109,10 @@ class Backend {
   virtual Result<std::string> version(const Target& target) = 0;
 };
 
-/// QEMU as a child process. Lies in qemu/.
-std::unique_ptr<Backend> make_qemu_backend();
+/// Finds the emulator of a target. Errors: not_found, and whatever kept it from being had.
+using FindEmulator = std::function<Result<std::filesystem::path>(const Target& target)>;
+/// QEMU as a child process, looked for on PATH where nothing else is given. Lies in qemu/.
+std::unique_ptr<Backend> make_qemu_backend(FindEmulator find = {});
 
 /// A new empty folder under $TMPDIR or /tmp, removed with all it holds on destruction.
 class ScratchFolder {

@@ -11,7 +11,7 @@ namespace kexlab::vm {
 using namespace std::chrono_literals;
 namespace {
 
-Result<std::filesystem::path> find_qemu(const Target& target) {
+Result<std::filesystem::path> find_installed(const Target& target) {
   auto program = find_program(target.qemu);
   if (!program.empty()) return program;
   return fail(Errc::not_found, "start a guest of " + target.name, target.qemu + " is not installed",
@@ -43,11 +43,12 @@ Result<std::string> ask_version(const std::filesystem::path& program) {
 
 class QemuBackend final : public Backend {
  public:
+  explicit QemuBackend(FindEmulator find) : find_(std::move(find)) {}
   [[nodiscard]] std::string_view name() const override { return "qemu"; }
 
   Result<std::unique_ptr<Guest>> boot(const GuestSpec& spec) override {
     if (spec.target == nullptr) return fail(Errc::invalid_argument, "boot a guest", "it has no target");
-    auto program = find_qemu(*spec.target);
+    auto program = find(*spec.target);
     if (!program) return tl::unexpected(program.error());
     auto known = version(*spec.target);
     if (!known) return tl::unexpected(known.error());
@@ -55,7 +56,7 @@ class QemuBackend final : public Backend {
   }
 
   Result<std::string> version(const Target& target) override {
-    auto program = find_qemu(target);
+    auto program = find(target);
     if (!program) return tl::unexpected(program.error());
     const std::lock_guard lock(mutex_);
     auto& known = versions_[program->string()];
@@ -68,12 +69,27 @@ class QemuBackend final : public Backend {
   }
 
  private:
+  // Looked for once: an emulator in the cache is verified whenever it is asked for.
+  Result<std::filesystem::path> find(const Target& target) {
+    const std::lock_guard lock(mutex_);
+    const auto name = std::pair(target.qemu_suite, target.qemu);
+    const auto known = programs_.find(name);
+    if (known != programs_.end()) return known->second;
+    auto found = find_(target);
+    if (found) programs_.emplace(name, *found);
+    return found;
+  }
+
+  FindEmulator find_;
   std::mutex mutex_;
+  std::map<std::pair<std::string, std::string>, std::filesystem::path> programs_;  ///< by suite and name
   std::map<std::string, std::string> versions_;
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> make_qemu_backend() { return std::make_unique<QemuBackend>(); }
+std::unique_ptr<Backend> make_qemu_backend(FindEmulator find) {
+  return std::make_unique<QemuBackend>(find ? std::move(find) : FindEmulator(find_installed));
+}
 
 }  // namespace kexlab::vm

@@ -150,6 +150,8 @@ class CaseRunner {
   [[nodiscard]] std::string command_line(const std::string& more, bool crash) const;
   Verdict expect_power_off();
   /// `text` is blank-separated words of the kind that the running kernel's boot protocol puts on the command line.
+  [[nodiscard]] bool is_protocol_word(std::string_view word) const;
+  [[nodiscard]] bool arrived(std::string_view line, std::string_view want) const;
   [[nodiscard]] bool only_protocol_words(std::string_view text) const;
   std::string where_is_it(const Plan* plan);
   [[nodiscard]] Clock::time_point soon() const;

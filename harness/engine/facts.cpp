@@ -76,7 +76,7 @@ std::uint64_t reservation_mib(const Target& target, const scenario::GuestShape& 
 }
 
 std::uint64_t guest_memory_mib(const Target& target, const scenario::GuestShape& guest) {
-  if (guest.memory_mib) return *guest.memory_mib;
+  if (guest.memory_mib) return std::max<std::uint64_t>(*guest.memory_mib, target.least_memory_mib);
   return guest.crashkernel_mib ? target.crash_memory_mib : target.memory_mib;
 }
 

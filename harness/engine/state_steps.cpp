@@ -134,20 +134,35 @@ Verdict CaseRunner::on(const scenario::WriteStep& write, StepRecord& record) {
           {}};
 }
 
-bool CaseRunner::only_protocol_words(std::string_view text) const {
+bool CaseRunner::is_protocol_word(std::string_view word) const {
   const Arch* arch = find_arch(stage_.target->name);
-  auto known = [&](std::string_view key) {
-    auto among = [&](auto words) { return std::find(words.begin(), words.end(), key) != words.end(); };
-    return arch != nullptr && (among(arch->cmdline_words) || (started_by_crash_ && among(arch->crash_cmdline_words)));
-  };
+  const auto key = word.substr(0, word.find('='));
+  auto among = [&](auto words) { return std::find(words.begin(), words.end(), key) != words.end(); };
+  return arch != nullptr && (among(arch->cmdline_words) || (started_by_crash_ && among(arch->crash_cmdline_words)));
+}
+
+bool CaseRunner::only_protocol_words(std::string_view text) const {
   while (!text.empty()) {
     if (text.front() != ' ') return false;
     text.remove_prefix(1);
     const auto word = text.substr(0, text.find(' '));
-    if (!known(word.substr(0, word.find('=')))) return false;
+    if (!is_protocol_word(word)) return false;
     text.remove_prefix(word.size());
   }
   return true;
+}
+
+// Before and behind what was asked for stands what the boot protocol has to say there, nothing else; a crash kernel
+// that the kernel itself has loaded from files gets elfcorehdr= before it (arch/x86/kernel/kexec-bzimage64.c,
+// setup_cmdline).
+bool CaseRunner::arrived(std::string_view line, std::string_view want) const {
+  if (started_by_crash_ && line.starts_with("elfcorehdr=") && line.substr(line.find(' ') + 1) == want) return true;
+  for (;;) {
+    if (line.starts_with(want) && only_protocol_words(line.substr(want.size()))) return true;
+    const auto blank = line.find(' ');
+    if (!is_protocol_word(line.substr(0, blank))) return false;
+    line.remove_prefix(blank == std::string_view::npos ? line.size() : blank + 1);
+  }
 }
 
 Verdict CaseRunner::on(const scenario::CheckStep& check, StepRecord& record) {
@@ -170,13 +185,7 @@ Verdict CaseRunner::on(const scenario::CheckStep& check, StepRecord& record) {
   }
   if (check.cmdline && running_) {
     const std::string& want = running_->cmdline;
-    // Behind what was asked for stands what the boot protocol has to say there, nothing else; a crash kernel that the
-    // kernel itself has loaded from files gets elfcorehdr= before it (arch/x86/kernel/kexec-bzimage64.c,
-    // setup_cmdline).
-    const std::string& line = hello_.cmdline;
-    const bool before = started_by_crash_ && line.starts_with("elfcorehdr=") && line.substr(line.find(' ') + 1) == want;
-    const bool behind = line.starts_with(want) && only_protocol_words(std::string_view(line).substr(want.size()));
-    if (!behind && !before) {
+    if (!arrived(hello_.cmdline, want)) {
       return bad(fmt::format("the command line did not arrive: \"{}\", sent \"{}\"", shorten(hello_.cmdline), want));
     }
   }

@@ -87,13 +87,24 @@ Registers m68k() {
 
 Registers ppc() { return {{"r3", 0}, {"r4", 0x88000000}, {"r5", 0x88000000}, {"msr", 0x21002}, {"pid", 0}}; }
 
+Registers loongarch64(std::uint64_t crmd) {
+  return {{"a0", 1},
+          {"a1", 0x9000000000108000},
+          {"a2", 0xf1d0018},
+          {"a3", 0x9000000088000000},
+          {"crmd", crmd},
+          {"dmw0", 0x8000000000000001},
+          {"dmw1", 0x9000000000000011},
+          {"tlbrentry", 0x1b5a000}};
+}
+
 Registers with(Registers registers, const char* name, std::uint64_t value) {
   registers[name] = value;
   return registers;
 }
 
 // Excerpts of what witnesses told on Debian's 6.1.192 and 6.12.117 (both gave the same; riscv64: 6.12.107) under
-// QEMU 7.2.
+// QEMU 7.2; loongarch64: 7.2.13 under QEMU 10.0.
 const Seen seen[] = {
     {"-cpu max", "x86_64", x86_64(0x1020)},
     {"-cpu qemu64", "x86_64", x86_64(0x20)},
@@ -107,6 +118,7 @@ const Seen seen[] = {
     {"reboot", "riscv64", riscv64(0x200000100)},
     {"reboot", "m68k", m68k()},
     {"reboot", "ppc", ppc()},
+    {"reboot", "loongarch64", loongarch64(0xb0)},
 };
 
 TEST(CheckRegisters, PassesWhatRealKernelsLeave) {

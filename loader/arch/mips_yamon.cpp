@@ -59,22 +59,6 @@ std::uint64_t kseg0_address(const MipsVariant& variant, std::uint64_t physical) 
   return (physical + kseg0) | (variant.bits == 64 ? sign : 0);
 }
 
-// The command line without the words that a loader before this one has put there.
-std::string without_words(std::string_view cmdline, std::initializer_list<std::string_view> keys) {
-  std::string kept;
-  while (!cmdline.empty()) {
-    const std::size_t end = std::min(cmdline.find(' '), cmdline.size());
-    const std::string_view word = cmdline.substr(0, end);
-    cmdline.remove_prefix(std::min(end + 1, cmdline.size()));
-    const bool drop = std::any_of(keys.begin(), keys.end(), [&](std::string_view key) {
-      return word.size() > key.size() && word.starts_with(key) && word[key.size()] == '=';
-    });
-    if (word.empty() || drop) continue;
-    kept.append(kept.empty() ? "" : " ").append(word);
-  }
-  return kept;
-}
-
 // YAMON's arguments: {a0, a1, a2, a3}, argv[], envp[], and their strings.
 class Arguments {
  public:

@@ -241,4 +241,19 @@ Status check_sizes(const LoadRequest& request, const Plan& plan) {
       "give the machine more memory or use a smaller initrd");
 }
 
+std::string without_words(std::string_view cmdline, std::initializer_list<std::string_view> keys) {
+  std::string kept;
+  while (!cmdline.empty()) {
+    const std::size_t end = std::min(cmdline.find(' '), cmdline.size());
+    const std::string_view word = cmdline.substr(0, end);
+    cmdline.remove_prefix(std::min(end + 1, cmdline.size()));
+    const bool drop = std::any_of(keys.begin(), keys.end(), [&](std::string_view key) {
+      return word.size() > key.size() && word.starts_with(key) && word[key.size()] == '=';
+    });
+    if (word.empty() || drop) continue;
+    kept.append(kept.empty() ? "" : " ").append(word);
+  }
+  return kept;
+}
+
 }  // namespace kexlab

@@ -73,6 +73,10 @@ Result<RangeSet> crash_memory(const LoadRequest& request);
 /// Command line as its segment holds it: NUL-terminated. Error invalid_argument: longer than `limit`, or a NUL inside.
 Result<Bytes> cmdline_bytes(const LoadRequest& request, const std::string& cmdline, std::uint64_t limit);
 
+/// A command line without the words KEY=VALUE of these keys, which a loader before this one has put there; what is left
+/// is joined by single blanks.
+std::string without_words(std::string_view cmdline, std::initializer_list<std::string_view> keys);
+
 /// An ELF kernel's parts, moved as one by a common distance; parts that share a page become one segment.
 struct PlacedParts {
   Range where;          ///< from the first part's page to the last part's end

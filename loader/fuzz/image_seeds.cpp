@@ -30,6 +30,7 @@ std::map<std::string, Bytes> seeds() {
       {"zimage-xz", zimage()},
       {"zimage-gzip", zimage({.payload = gzip(kernel_data())})},
       {"riscv", riscv_image()},
+      {"loongarch", loongarch_image()},
       {"s390", s390_image()},
       {"vmlinux-x86_64", kernel},
       {"vmlinux-pvh", elf({.segments = {{.bytes = kernel_data()}, {.type = 4, .bytes = note("Xen", 18, noise(8))}}})},

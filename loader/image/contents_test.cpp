@@ -29,6 +29,7 @@ std::vector<Row> kernels() {
       {"vmlinux", kernel, true},
       {"arm64_image", arm64_image(), true},
       {"riscv_image", riscv_image(), true},
+      {"loongarch_image", loongarch_image(), true},
       {"arm64_zboot", zboot(gzip(arm64_image()), "gzip"), true},
       {"bzimage_gzip", bzimage_of(gzip(kernel)), true},
       {"bzimage_xz", bzimage_of(with_size(xz(kernel), size)), true},

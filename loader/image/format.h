@@ -40,6 +40,9 @@ Result<Image> parse_riscv_image(ByteView file, const Ask& ask);
 bool probe_s390_image(ByteView file);
 Result<Image> parse_s390_image(ByteView file, const Ask& ask);
 
+bool probe_loongarch_image(ByteView file);
+Result<Image> parse_loongarch_image(ByteView file, const Ask& ask);
+
 bool probe_zboot(ByteView file);
 /// The compressed payload of an EFI zboot image. Errors: truncated, corrupt, unsupported (its compression).
 Result<ByteView> zboot_payload(ByteView file, const Ask& ask);

@@ -20,6 +20,8 @@ const char* to_string(Format format) {
       return "s390 image";
     case Format::riscv_image:
       return "riscv Image";
+    case Format::loongarch_image:
+      return "LoongArch Image";
   }
   return "unknown";
 }

@@ -22,6 +22,7 @@ constexpr std::array rows{
     FormatRow{Format::zimage, "zImage", probe_zimage, parse_zimage},
     FormatRow{Format::s390_image, "s390 image", probe_s390_image, parse_s390_image},
     FormatRow{Format::riscv_image, "riscv Image", probe_riscv_image, parse_riscv_image},
+    FormatRow{Format::loongarch_image, "LoongArch Image", probe_loongarch_image, parse_loongarch_image},
 };
 
 /// What is left of a file: `view` lies in the caller's bytes, or in `storage` once something was unpacked.
@@ -79,7 +80,7 @@ Result<Image> parse_peeled(Peeled peeled, const Ask& ask) {
     return image;
   }
   return fail(Errc::unsupported, ask.text, cat("it looks like ", describe(peeled)),
-              "give a bzImage, a zImage, an arm64 or riscv Image, an s390 image or an ELF vmlinux, bare or packed");
+              "give a bzImage, a zImage, an arm64, riscv or LoongArch Image, an s390 image or an ELF vmlinux, bare or packed");
 }
 
 Ask make_ask(std::string_view name, const ImageLimits& limits) { return {cat("parse kernel image ", name), limits}; }

@@ -50,6 +50,7 @@ std::vector<Good> good_images() {
   const Bytes riscv = riscv_image();
   const Bytes riscv32 = riscv_image({.text_offset = 0x400000});
   const Bytes riscv_flat = riscv_image({.pe = false});
+  const Bytes loongarch = loongarch_image();
   const Bytes elf_x86 = vmlinux();
   const Bytes elf_arm = elf_for(40, false, std::endian::little);
   const Bytes elf_ppc = elf_for(20, false, std::endian::big);
@@ -73,6 +74,9 @@ std::vector<Good> good_images() {
       {"riscv32", riscv32, riscv32, "riscv Image for riscv32"},
       {"riscv64_without_efi", riscv_flat, riscv_flat, "riscv Image for riscv64", Cut::is_missed},
       {"zboot_of_riscv64", zboot(gzip(riscv), "gzip"), riscv, "riscv Image for riscv64, packed in EFI zboot and gzip"},
+      {"loongarch64", loongarch, loongarch, "LoongArch Image for loongarch64"},
+      {"zboot_of_loongarch64", zboot(zstd(loongarch), "zstd22"), loongarch,
+       "LoongArch Image for loongarch64, packed in EFI zboot and zstd"},
       {"vmlinux_x86_64", elf_x86, elf_x86, "ELF for x86_64, 64-bit"},
       {"vmlinux_arm", elf_arm, elf_arm, "ELF for arm, 32-bit"},
       {"vmlinux_ppc", elf_ppc, elf_ppc, "ELF for ppc, 32-bit"},
@@ -108,7 +112,8 @@ void expect_sound(const Image& image) {
     EXPECT_LE(part.file_size, part.memory_size);
   }
   const unsigned facts = unsigned{image.bzimage.has_value()} + image.arm64.has_value() + image.riscv.has_value() +
-                         image.elf.has_value() + image.zimage.has_value() + image.s390.has_value();
+                         image.elf.has_value() + image.zimage.has_value() + image.s390.has_value() +
+                         image.loongarch.has_value();
   EXPECT_EQ(facts, 1U);
   EXPECT_TRUE(expect_arch(image, image.arch));
 }

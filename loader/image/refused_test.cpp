@@ -148,6 +148,21 @@ std::vector<Bad> bad_riscv_images() {
   };
 }
 
+std::vector<Bad> bad_loongarch_images() {
+  const Bytes good = loongarch_image();
+  return {
+      {"cut_before_the_machine", cut(good, 63), Errc::unsupported, "the first 63 bytes of an EFI program"},
+      {"cut_in_the_pe_header", cut(good, 80), Errc::truncated, "inside the PE header"},
+      {"cut_in_the_kernel", cut(good, good.size() - 1), Errc::truncated, "the PE sections at"},
+      {"of_32_bits", loongarch_image({.machine = 0x6232}), Errc::unsupported, "an EFI program"},
+      {"linked_where_it_runs", loongarch_image({.entry = 0x9000000000201000}), Errc::unsupported, "virtual address"},
+      {"no_image_size", loongarch_image({.image_size = 0}), Errc::corrupt, "the effective size allow 64 to 0"},
+      {"small_image_size", loongarch_image({.image_size = good.size() - 1}), Errc::corrupt, "size allow 64 to"},
+      {"entry_before_the_kernel", loongarch_image({.entry = 0x1fffff}), Errc::corrupt, "the entry 2097151 lies outside"},
+      {"entry_behind_the_kernel", loongarch_image({.entry = 0x400000}), Errc::corrupt, "the entry 4194304 lies outside"},
+  };
+}
+
 std::vector<Bad> bad_arm64_images() {
   const Bytes good = arm64_image();
   return {
@@ -212,6 +227,7 @@ INSTANTIATE_TEST_SUITE_P(S390, BadImage, ::testing::ValuesIn(bad_s390_images()),
 INSTANTIATE_TEST_SUITE_P(BzImage, BadImage, ::testing::ValuesIn(bad_bzimages()), named);
 INSTANTIATE_TEST_SUITE_P(Elf, BadImage, ::testing::ValuesIn(bad_elfs()), named);
 INSTANTIATE_TEST_SUITE_P(Riscv, BadImage, ::testing::ValuesIn(bad_riscv_images()), named);
+INSTANTIATE_TEST_SUITE_P(LoongArch, BadImage, ::testing::ValuesIn(bad_loongarch_images()), named);
 INSTANTIATE_TEST_SUITE_P(Arm64, BadImage, ::testing::ValuesIn(bad_arm64_images()), named);
 INSTANTIATE_TEST_SUITE_P(Wrapper, BadImage, ::testing::ValuesIn(bad_wrappers()), named);
 

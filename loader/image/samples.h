@@ -308,6 +308,23 @@ inline Bytes riscv_image(const RiscvSpec& spec = {}) {
   return file;
 }
 
+struct LoongArchSpec {
+  std::uint64_t entry = 0x201000;
+  std::uint64_t image_size = 0x200000;
+  std::uint64_t load_address = 0x200000;
+  std::uint16_t machine = 0x6264;
+  Bytes data = kernel_data();
+};
+
+inline Bytes loongarch_image(const LoongArchSpec& spec = {}) {
+  Bytes file = flat_image(true, spec.machine, spec.data);
+  write_int(file, 8, spec.entry, little);
+  write_int(file, 16, spec.image_size, little);
+  write_int(file, 24, spec.load_address, little);
+  put(file, 0x38, "\xcd\x23\x82\x81");
+  return file;
+}
+
 struct ZSpec {
   Bytes payload = with_size(xz(kernel_data()), kernel_data().size());
   bool table = true;        // tells sizes, as 4.15 and later do

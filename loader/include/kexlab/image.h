@@ -14,7 +14,7 @@
 
 namespace kexlab {
 
-enum class Format { bzimage, elf, arm64_image, zimage, riscv_image, s390_image };
+enum class Format { bzimage, elf, arm64_image, zimage, riscv_image, s390_image, loongarch_image };
 const char* to_string(Format format);
 
 /// Wrappers that were taken off, outermost first.
@@ -84,6 +84,13 @@ struct RiscvFacts {
   std::uint32_t version = 0;      ///< of the header: major << 16 | minor
 };
 
+/// Facts of the LoongArch Image header. Source: Documentation/loongarch/booting.rst (6.12).
+struct LoongArchFacts {
+  std::uint64_t entry = 0;         ///< physical address of the entry for a kernel at load_address
+  std::uint64_t image_size = 0;    ///< bytes that must be free from the load address, BSS included
+  std::uint64_t load_address = 0;  ///< from the start of RAM, which is 0; a kernel with RELOCATABLE runs anywhere
+};
+
 /// Facts of an ELF kernel (vmlinux), of any class and byte order.
 struct ElfFacts {
   bool is64 = false;
@@ -103,6 +110,7 @@ struct Image {
   std::optional<Arm64Facts> arm64;
   std::optional<ZImageFacts> zimage;
   std::optional<RiscvFacts> riscv;
+  std::optional<LoongArchFacts> loongarch;
   std::optional<ElfFacts> elf;
   std::optional<S390Facts> s390;
   std::string version;  ///< release string where the image tells it ("6.1.0-..."), else empty

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// loongarch64: kexec_load wants the command line among the segments, by the word that it begins with.
+#include <algorithm>
+
+#include "harness/model/call.h"
+#include "harness/model/contract.h"
+
+namespace kexlab::model {
+namespace {
+
+constexpr std::string_view marker = "kexec";
+constexpr std::uint64_t copied = 4096;  // COMMAND_LINE_SIZE, arch/loongarch/include/uapi/asm/setup.h
+
+// The kernel reads wherever `buf` points to, whatever bufsz says. Only bytes that are in the plan itself can begin so:
+// patterns and images do not.
+bool begins_with_marker(const CallSegment& segment) {
+  if (segment.readable < marker.size() || segment.planned == nullptr || segment.planned->pieces.empty()) return false;
+  return as_text(segment.planned->pieces.front().bytes).starts_with(marker);
+}
+
+// The first that begins so counts.
+Decision check_command_line(const Call& call) {
+  const auto found = std::find_if(call.segments.begin(), call.segments.end(), begins_with_marker);
+  return refuse_if(found == call.segments.end() || found->readable < copied, einval);
+}
+
+constexpr PrepareRule prepare[] = {
+    {{"command_line", "a segment's buffer begins with \"kexec\" and can be read for 4096 bytes",
+      "arch/loongarch/kernel/machine_kexec.c: machine_kexec_prepare",
+      "add the command line for the next kernel as a segment of its own, with \"kexec\" before it"},
+     check_command_line},
+};
+
+}  // namespace
+
+extern const Contract contract_loongarch64;
+const Contract contract_loongarch64{
+    .target = "loongarch64",
+    .kexec_arch = std::uint64_t{258} << 16,
+    .bits = 64,
+    .control_bytes = 4096,  // KEXEC_CONTROL_PAGE_SIZE is PAGE_SIZE, arch/loongarch/include/asm/kexec.h
+    .prepare = prepare,
+};
+
+}  // namespace kexlab::model

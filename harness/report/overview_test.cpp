@@ -109,5 +109,22 @@ TEST(Overview, IsReadBackAsItWasWritten) {
   std::filesystem::remove(file);
 }
 
+// To mend it: kexlab list --targets --format markdown --results results/overview.json
+TEST(Overview, ReadmeShowsWhatRowsAndKeptResultsGive) {
+  const std::filesystem::path top = KEXLAB_SOURCE_DIR;
+  const auto kept = read_overview(top / "results/overview.json");
+  ASSERT_TRUE(kept) << kept.error().str();
+  std::stringstream readme;
+  readme << std::ifstream(top / "README.md").rdbuf();
+  const auto table =
+      overview_table(all_targets(), unemulated_targets(), merge_overviews({*kept}), TableForm::markdown);
+  for (std::string line; const char c : table) {
+    if (c != '\n') line += c;
+    if (c != '\n') continue;
+    EXPECT_THAT(readme.str(), HasSubstr(line + "\n"));
+    line.clear();
+  }
+}
+
 }  // namespace
 }  // namespace kexlab::report

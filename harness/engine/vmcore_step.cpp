@@ -179,6 +179,11 @@ Verdict CaseRunner::on(const scenario::VmcoreStep&, StepRecord& record) {
   want.remove(Range{0, std::uint64_t{1} << 20});
   const std::string missing = missing_from(covered(*dump), want);
   if (!missing.empty()) return bad("memory of the crashed kernel is not in it: " + missing);
+  // Firmware inside the reservation may be in it (arch/powerpc/kexec/file_load_64.c: get_crash_memory_ranges).
+  for (const Range& reservation : crashed_machine_.memory.named("Crash kernel")) {
+    if (covered(*dump).contains(reservation))
+      return bad("the crash kernel's own memory is in it: " + reservation.str());
+  }
   if (auto verdict = check_notes(*head, dump->parts.empty() ? 0 : dump->parts.front().offset,
                                  dump->parts.empty() ? 0 : dump->parts.front().physical.size());
       verdict.outcome != Outcome::passed) {

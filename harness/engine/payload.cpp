@@ -14,6 +14,10 @@ namespace kexlab::engine {
 namespace {
 
 constexpr const char* ballast_source = "ballast";
+// An archive's end says nothing: its trailer and zeros up to the next block (images::cpio_layout). The ballast reaches
+// into the initrd's last part of a page, so that a kernel which loses that part loses some of it.
+constexpr std::uint64_t behind_ballast = 1024;
+constexpr std::uint64_t page = 4096;  // the smallest of all targets
 
 std::string relative(const char* path) { return std::string(path).substr(1); }
 
@@ -98,6 +102,19 @@ Result<ByteView> Payload::contents(const std::string& source) const {
   return fail(Errc::not_found, "find the bytes of " + source, "no initrd of this guest is made of it");
 }
 
+namespace {
+
+std::uint64_t size_of(const std::vector<images::CpioPart>& layout) {
+  std::uint64_t size = 0;
+  for (const auto& part : layout) {
+    const auto* bytes = std::get_if<Bytes>(&part);
+    size += bytes != nullptr ? bytes->size() : std::get<images::FileRef>(part).size;
+  }
+  return size;
+}
+
+}  // namespace
+
 Result<NextInitrd> Payload::next_initrd(const std::string& nonce, unsigned generation, const Cargo& cargo,
                                         std::uint64_t ballast) const {
   std::vector<images::LayoutEntry> entries;
@@ -120,13 +137,18 @@ Result<NextInitrd> Payload::next_initrd(const std::string& nonce, unsigned gener
     entries.push_back(file_entry(relative(next_in_guest), next_in_guest, next_->image.bytes.size()));
     made.manifest[relative(next_in_guest)] = next_sha256_;
   }
+  entries.push_back(file_entry("kexlab/ballast", ballast_source, ballast));
+  auto layout = images::cpio_layout(entries);
+  if (layout && (base_.size() + size_of(*layout)) % page < behind_ballast) {
+    ballast += behind_ballast;
+    entries.back() = file_entry("kexlab/ballast", ballast_source, ballast);
+    layout = images::cpio_layout(entries);
+  }
+  if (!layout) return tl::unexpected(layout.error());
   Bytes pattern(ballast);
   fill_pattern(ballast_seed(nonce), 0, pattern);
-  entries.push_back(file_entry("kexlab/ballast", ballast_source, ballast));
   made.manifest["kexlab/ballast"] = images::sha256(pattern);
   made.source.pieces.push_back(Piece::of_source(base_in_guest, 0, base_.size()));
-  auto layout = images::cpio_layout(entries);
-  if (!layout) return tl::unexpected(layout.error());
   for (auto& part : *layout) {
     if (auto* bytes = std::get_if<Bytes>(&part)) {
       made.source.pieces.push_back(Piece::of(std::move(*bytes)));

@@ -19,8 +19,9 @@
 #define SUS_EN 0x2000
 
 #ifdef __mips64
-/* Cached, coherency attribute 3. Source: arch/mips/include/asm/addrspace.h (CAC_BASE of 64-bit kernels). */
-struct witness_window witness_window = {0x9800000000000000, UINT64_C(1) << 59};
+/* XKPHYS with the coherency attribute that the CPU's Config.K0 has for KSEG0, as the kernel takes it: 2 on QEMU.
+ * Source: arch/mips/include/asm/mach-generic/spaces.h (CAC_BASE of 64-bit kernels). */
+struct witness_window witness_window = {0x9000000000000000, UINT64_C(1) << 59};
 #else
 struct witness_window witness_window = {0x80000000, 0x20000000}; /* KSEG0 */
 #endif

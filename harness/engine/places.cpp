@@ -112,10 +112,9 @@ void demand(const Arch& arch, const Machine& machine, Plan& plan) {
   for (const Segment& segment : plan.segments) {
     if (const auto range = Range::sized(segment.mem, segment.memsz)) free.remove(*range);
   }
-  const std::uint64_t page = machine.page_size, size = demanded.size();
-  const std::uint64_t memsz = (size + page - 1) & ~(page - 1);
-  const auto place = free.find(memsz, page, Range{0, UINT64_MAX}, RangeSet::Prefer::high);
-  if (place) plan.segments.push_back({"demanded", {Piece::of(std::move(demanded))}, size, place->start, memsz});
+  if (auto own = demanded_segment(free, std::move(demanded), machine.page_size)) {
+    plan.segments.push_back(std::move(*own));
+  }
 }
 
 }  // namespace

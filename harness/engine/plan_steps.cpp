@@ -28,7 +28,8 @@ bool names_marker(const scenario::LoadStep& load) {
 }
 
 // The witness begins with instructions that do nothing, any of which may be the entry. Those before it become all ones,
-// which are an instruction on no architecture, so that a kernel that enters at another one does not get through.
+// at which every CPU here faults (no instruction, or, on mips64, a store to an odd address), so that a kernel that
+// enters at another one does not get through.
 Bytes closed_before(Bytes image, std::uint64_t base, std::uint64_t entry) {
   if (entry > base && entry - base < std::min<std::size_t>(image.size(), witness::entry_room))
     std::fill_n(image.begin(), entry - base, std::byte{0xff});
@@ -96,14 +97,13 @@ Status CaseRunner::add_demanded(Plan& plan, RangeSet& free, witness::WitnessTabl
   if (arch.demanded == nullptr) return {};
   Bytes demanded = arch.demanded(facts_->machine);
   if (find_demanded(plan, demanded) != nullptr) return {};
-  const auto page = facts_->machine.page_size;
-  const std::uint64_t memsz = up(demanded.size(), page);
-  const auto place = free.find(memsz, page, Range{0, UINT64_MAX}, RangeSet::Prefer::high);
-  if (!place) return fail(Errc::no_space, "place what the kernel demands", fmt::format("no free {} bytes", memsz));
-  free.remove(*place);
   const std::uint64_t size = demanded.size();
-  table.entries.push_back({place->start, size, memsz, fast_digest(demanded), "demanded"});
-  plan.segments.push_back({"demanded", {Piece::of(std::move(demanded))}, size, place->start, memsz});
+  const auto digest = fast_digest(demanded);
+  auto own = demanded_segment(free, std::move(demanded), facts_->machine.page_size);
+  if (!own) return fail(Errc::no_space, "place what the kernel demands", fmt::format("no free {} bytes", size));
+  free.remove({own->mem, own->mem + own->memsz});
+  table.entries.push_back({own->mem, size, own->memsz, digest, own->name});
+  plan.segments.push_back(std::move(*own));
   return {};
 }
 

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // arm64 plans over many memory layouts and page sizes, and the mistakes they refuse.
 #include <elf.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <libfdt.h>
-
-#include <functional>
 
 #include "loader/arch/stub.h"
 #include "loader/arch/test_samples.h"
@@ -14,10 +11,11 @@ namespace kexlab {
 namespace {
 
 using samples::inline_bytes;
+using samples::Layout;
 using samples::little;
 using samples::range_of;
+using samples::Refusal;
 using samples::segment;
-using testing::HasSubstr;
 
 // The numbers of Debian's 6.1 kernel.
 Image image() {
@@ -56,19 +54,6 @@ Image vmlinux() {
   return image;
 }
 
-struct Layout {
-  const char* name;
-  std::string iomem;  // empty: as saved
-  const char* machine = "arm64-6.1-512m";
-  bool crash = false;
-  std::uint64_t page_size = 4096;
-  std::uint64_t initrd = 5 * mib + 1;
-  std::uint64_t kernel_at = 0;
-  std::function<void(Arm64Facts&)> change = nullptr;
-};
-
-std::string layout_name(const testing::TestParamInfo<Layout>& info) { return info.param.name; }
-
 const Layout layouts[] = {
     {.name = "saved_512m", .iomem = "", .kernel_at = 0x41c00000},
     {.name = "no_initrd", .iomem = "", .initrd = 0, .kernel_at = 0x41c00000},
@@ -89,11 +74,11 @@ const Layout layouts[] = {
     {.name = "text_offset_of_an_older_kernel",
      .iomem = "40000000-4fffffff : System RAM\n",
      .kernel_at = 0x40080000,
-     .change = [](Arm64Facts& facts) { facts.text_offset = 0x80000; }},
+     .change = [](Image& kernel) { kernel.arm64->text_offset = 0x80000; }},
     {.name = "kernel_that_tells_no_size",
      .iomem = "40000000-4fffffff : System RAM\n",
      .kernel_at = 0x40080000,
-     .change = [](Arm64Facts& facts) { facts.image_size = 0; }},
+     .change = [](Image& kernel) { kernel.arm64->image_size = 0; }},
     {.name = "crash", .iomem = "", .machine = "arm64-6.1-crash", .crash = true, .kernel_at = 0x6ec00000},
     {.name = "crash_high_and_low",
      .iomem = "",
@@ -112,19 +97,9 @@ const Layout layouts[] = {
      .kernel_at = 0x41c00000},
 };
 
-class Arm64Layout : public testing::TestWithParam<Layout> {
+class Arm64Layout : public samples::LayoutTest {
  protected:
-  Arm64Layout() : machine_(samples::machine(GetParam().machine)), kernel_(image()) {
-    if (!GetParam().iomem.empty()) machine_ = samples::with_memory(machine_, GetParam().iomem);
-    machine_.page_size = GetParam().page_size;
-    if (GetParam().change) GetParam().change(*kernel_.arm64);
-    request_ = samples::request(machine_, kernel_, GetParam().initrd);
-    request_.crash = GetParam().crash;
-  }
-
-  Machine machine_;
-  Image kernel_;
-  LoadRequest request_;
+  Arm64Layout() : LayoutTest("arm64-6.1-512m", image()) {}
 };
 
 TEST_P(Arm64Layout, KeepsTheBootProtocol) {
@@ -210,7 +185,7 @@ TEST_P(Arm64Layout, TellsTheKernelThroughChosen) {
   EXPECT_EQ(chosen.numbers("linux,usable-memory-range"), usable);
 }
 
-INSTANTIATE_TEST_SUITE_P(Layouts, Arm64Layout, testing::ValuesIn(layouts), layout_name);
+INSTANTIATE_TEST_SUITE_P(Layouts, Arm64Layout, testing::ValuesIn(layouts), samples::row_name<Layout>);
 
 TEST(Arm64Crash, NamesTheReservationThatTheKernelLiesInFirst) {
   const Machine machine = samples::machine("arm64-6.1-crash-high");
@@ -235,27 +210,9 @@ TEST(Arm64Vmlinux, KeepsThePartsDistancesFromABlockOf2Mib) {
   EXPECT_EQ(little<std::uint64_t>(inline_bytes(segment(*plan, "stub")), stub_slot::entry), 0x40200000U);
 }
 
-struct Refusal {
-  const char* name;
-  std::function<void(Machine&, Image&, LoadRequest&)> change;
-  Errc code;
-  const char* text;
-};
-
-std::string refusal_name(const testing::TestParamInfo<Refusal>& info) { return info.param.name; }
-
 class Arm64Refusal : public testing::TestWithParam<Refusal> {};
 
-TEST_P(Arm64Refusal, SaysWhy) {
-  Machine machine = samples::machine("arm64-6.1-512m");
-  Image kernel = image();
-  LoadRequest request = samples::request(machine, kernel, mib);
-  GetParam().change(machine, kernel, request);
-  const auto plan = plan_kernel(request);
-  ASSERT_FALSE(plan.has_value()) << plan->str();
-  EXPECT_EQ(plan.error().code, GetParam().code) << plan.error().str();
-  EXPECT_THAT(plan.error().str(), HasSubstr(GetParam().text));
-}
+TEST_P(Arm64Refusal, SaysWhy) { samples::expect_refused(GetParam(), samples::machine("arm64-6.1-512m"), image()); }
 
 const Refusal refusals[] = {
     {"a_kernel_of_another_architecture", [](auto&, Image& kernel, auto&) { kernel.arch = "x86_64"; }, Errc::wrong_arch,
@@ -291,7 +248,7 @@ const Refusal refusals[] = {
      Errc::unsupported, "no boot protocol for"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Refusals, Arm64Refusal, testing::ValuesIn(refusals), refusal_name);
+INSTANTIATE_TEST_SUITE_P(Refusals, Arm64Refusal, testing::ValuesIn(refusals), samples::row_name<Refusal>);
 
 }  // namespace
 }  // namespace kexlab

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kexlab/arch.h"
+#include "loader/arch/placement.h"
 
 namespace kexlab {
 namespace {
@@ -33,6 +34,19 @@ bool meet_demand(Plan& plan, const Bytes& demanded) {
   rest.size -= demanded.size();
   found->pieces.insert(found->pieces.begin(), Piece::of(demanded));
   return true;
+}
+
+std::optional<Segment> demanded_segment(const RangeSet& free, Bytes demanded, std::uint64_t page) {
+  const std::uint64_t size = demanded.size();
+  const auto memsz = align_up(size, page);
+  if (!memsz) return std::nullopt;
+  const auto place = free.find(*memsz, page, whole_memory, RangeSet::Prefer::high);
+  if (!place) return std::nullopt;
+  Segment segment{.name = "demanded", .pieces = {Piece::of(std::move(demanded))}};
+  segment.bufsz = size;
+  segment.mem = place->start;
+  segment.memsz = *memsz;
+  return segment;
 }
 
 }  // namespace kexlab

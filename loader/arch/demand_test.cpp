@@ -45,5 +45,23 @@ TEST(Demand, IsNotMetByBuffersThatAreMistakes) {
   EXPECT_EQ(plan, before);
 }
 
+TEST(Demand, HasASegmentOfItsOwnInTheHighestPagesThatHoldIt) {
+  RangeSet free;
+  free.add({0x10000, 0x14000});
+  free.add({0x20800, 0x21800});
+  const auto own = demanded_segment(free, demanded, 0x1000);
+  ASSERT_TRUE(own.has_value());
+  EXPECT_EQ(own->mem, 0x13000u) << "no whole page lies in the higher block";
+  EXPECT_EQ(own->memsz, 0x1000u);
+  EXPECT_EQ(own->bufsz, demanded.size());
+  EXPECT_EQ(segment_bytes(*own, nullptr, nullptr).value_or(Bytes{}), demanded);
+}
+
+TEST(Demand, HasNoSegmentWhereNoPageIsFree) {
+  RangeSet free;
+  free.add({0x20800, 0x21800});
+  EXPECT_FALSE(demanded_segment(free, demanded, 0x1000).has_value());
+}
+
 }  // namespace
 }  // namespace kexlab

@@ -12,6 +12,7 @@ namespace kexlab {
 namespace {
 
 using samples::inline_bytes;
+using samples::Layout;
 using samples::little;
 using samples::range_of;
 using samples::segment;
@@ -58,25 +59,24 @@ constexpr const char* more_than_4g =
     "00100000-7fffffff : System RAM\nb0000000-bfffffff : PCI MMCONFIG 0000 [bus 00-ff]\n"
     "100000000-17fffffff : System RAM\n";
 
-struct Layout {
-  const char* name;
-  const char* machine;
-  const char* iomem;  // empty: as saved
-  bool crash;
-  std::uint64_t kernel_at;
+const Layout layouts[] = {
+    {.name = "saved_512m", .kernel_at = 16 * mib},
+    {.name = "preferred_address_taken",
+     .iomem = "00100000-011fffff : System RAM\n01200000-012fffff : Reserved\n01300000-1fffffff : System RAM\n",
+     .kernel_at = 32 * mib},
+    {.name = "memory_above_4g_is_left_alone", .iomem = more_than_4g, .kernel_at = 16 * mib},
+    {.name = "crash", .machine = "i386-6.1-crash", .crash = true, .kernel_at = 0x18000000},
 };
 
-class I386Layout : public testing::TestWithParam<Layout> {};
+class I386Layout : public samples::LayoutTest {
+ protected:
+  I386Layout() : LayoutTest("i386-6.1-512m", bzimage()) {}
+};
 
 TEST_P(I386Layout, LiesBelow4GibAndIsEnteredAtTheKernelsFirstByte) {
-  Machine machine = samples::machine(GetParam().machine);
-  if (*GetParam().iomem != '\0') machine = samples::with_memory(machine, GetParam().iomem);
-  const Image kernel = bzimage();
-  LoadRequest request = samples::request(machine, kernel, 3 * mib + 1);
-  request.crash = GetParam().crash;
-  const auto plan = plan_kernel(request);
+  const auto plan = plan_kernel(request_);
   ASSERT_TRUE(plan.has_value()) << plan.error().str();
-  samples::expect_sound(*plan, request);
+  samples::expect_sound(*plan, request_);
   EXPECT_EQ(segment(*plan, "kernel").mem, GetParam().kernel_at);
   for (const Segment& each : plan->segments) {
     EXPECT_LT(each.mem + each.memsz, 4 * gib) << each.name << ": the end must be below 2^32-1";
@@ -86,16 +86,7 @@ TEST_P(I386Layout, LiesBelow4GibAndIsEnteredAtTheKernelsFirstByte) {
   EXPECT_EQ(little<std::uint64_t>(stub, stub_slot::argument), segment(*plan, "boot_params").mem);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Layouts, I386Layout,
-    testing::Values(
-        Layout{"saved_512m", "i386-6.1-512m", "", false, 16 * mib},
-        Layout{"preferred_address_taken", "i386-6.1-512m",
-               "00100000-011fffff : System RAM\n01200000-012fffff : Reserved\n01300000-1fffffff : System RAM\n", false,
-               32 * mib},
-        Layout{"memory_above_4g_is_left_alone", "i386-6.1-512m", more_than_4g, false, 16 * mib},
-        Layout{"crash", "i386-6.1-crash", "", true, 0x18000000}),
-    [](const auto& row) { return std::string(row.param.name); });
+INSTANTIATE_TEST_SUITE_P(Layouts, I386Layout, testing::ValuesIn(layouts), samples::row_name<Layout>);
 
 TEST(I386Usable, OffersNothingThatAWordCannotSay) {
   const Machine machine = samples::with_memory(samples::machine("i386-6.1-512m"), more_than_4g);

@@ -4,19 +4,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
-
 #include "loader/arch/test_samples.h"
 
 namespace kexlab {
 namespace {
 
 using samples::inline_bytes;
+using samples::Layout;
 using samples::little;
 using samples::range_of;
+using samples::Refusal;
 using samples::segment;
 using testing::EndsWith;
-using testing::HasSubstr;
 using testing::Not;
 
 constexpr std::uint64_t image_size = 0x1a00000;
@@ -56,18 +55,6 @@ Image vmlinux() {
   return image;
 }
 
-struct Layout {
-  const char* name;
-  std::string iomem;  // empty: as saved
-  const char* machine = "loongarch64-7.2-1g";
-  bool crash = false;
-  std::uint64_t page_size = 16 * kib;
-  std::uint64_t initrd = 5 * mib + 1;
-  std::uint64_t kernel_at = 0;
-};
-
-std::string layout_name(const testing::TestParamInfo<Layout>& info) { return info.param.name; }
-
 const Layout layouts[] = {
     {.name = "saved_1g", .iomem = "", .kernel_at = 0x5e00000},
     {.name = "no_initrd", .iomem = "", .initrd = 0, .kernel_at = 0x5e00000},
@@ -87,18 +74,9 @@ const Layout layouts[] = {
      .kernel_at = 0x5e00000},
 };
 
-class LoongArch64Layout : public testing::TestWithParam<Layout> {
+class LoongArch64Layout : public samples::LayoutTest {
  protected:
-  LoongArch64Layout() : machine_(samples::machine(GetParam().machine)) {
-    if (!GetParam().iomem.empty()) machine_ = samples::with_memory(machine_, GetParam().iomem);
-    machine_.page_size = GetParam().page_size;
-    request_ = samples::request(machine_, kernel_, GetParam().initrd);
-    request_.crash = GetParam().crash;
-  }
-
-  Machine machine_;
-  Image kernel_ = image();
-  LoadRequest request_;
+  LoongArch64Layout() : LayoutTest("loongarch64-7.2-1g", image()) {}
 };
 
 std::string command_line(const Plan& plan) {
@@ -139,7 +117,7 @@ TEST_P(LoongArch64Layout, HasOneCommandLineThatTheKernelFinds) {
   EXPECT_EQ(command_line(*plan), expected);
 }
 
-INSTANTIATE_TEST_SUITE_P(Layouts, LoongArch64Layout, testing::ValuesIn(layouts), layout_name);
+INSTANTIATE_TEST_SUITE_P(Layouts, LoongArch64Layout, testing::ValuesIn(layouts), samples::row_name<Layout>);
 
 // EDK2 puts the first before the running kernel's own words; the others are a crash kernel's.
 TEST(LoongArch64CommandLine, ForgetsTheInitrdOfBefore) {
@@ -205,26 +183,10 @@ TEST(LoongArch64Demand, IsAMarkerWithRoomForACommandLine) {
   EXPECT_STREQ(std::string(as_text(bytes)).c_str(), "kexec");
 }
 
-struct Refusal {
-  const char* name;
-  std::function<void(Machine&, Image&, LoadRequest&)> change;
-  Errc code;
-  const char* text;
-};
-
-std::string refusal_name(const testing::TestParamInfo<Refusal>& info) { return info.param.name; }
-
 class LoongArch64Refusal : public testing::TestWithParam<Refusal> {};
 
 TEST_P(LoongArch64Refusal, SaysWhy) {
-  Machine machine = samples::machine("loongarch64-7.2-1g");
-  Image kernel = image();
-  LoadRequest request = samples::request(machine, kernel, mib);
-  GetParam().change(machine, kernel, request);
-  const auto plan = plan_kernel(request);
-  ASSERT_FALSE(plan.has_value()) << plan->str();
-  EXPECT_EQ(plan.error().code, GetParam().code) << plan.error().str();
-  EXPECT_THAT(plan.error().str(), HasSubstr(GetParam().text));
+  samples::expect_refused(GetParam(), samples::machine("loongarch64-7.2-1g"), image());
 }
 
 const Refusal refusals[] = {
@@ -243,7 +205,7 @@ const Refusal refusals[] = {
      Errc::unsupported, "no boot protocol for"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Refusals, LoongArch64Refusal, testing::ValuesIn(refusals), refusal_name);
+INSTANTIATE_TEST_SUITE_P(Refusals, LoongArch64Refusal, testing::ValuesIn(refusals), samples::row_name<Refusal>);
 
 }  // namespace
 }  // namespace kexlab

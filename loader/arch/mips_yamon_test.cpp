@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <optional>
 
 #include "loader/arch/stub.h"
@@ -15,6 +14,7 @@ namespace {
 
 using samples::inline_bytes;
 using samples::range_of;
+using samples::Refusal;
 using samples::segment;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -152,40 +152,30 @@ TEST_P(Mips, WorksWithPagesOf16K) {
   samples::expect_sound(*plan, request_);
 }
 
-struct Refusal {
-  std::function<void(Machine&, Image&, LoadRequest&)> change;
-  Errc code;
-  const char* text;
-};
-
 const Refusal refusals[] = {
-    {[](auto&, Image& kernel, auto&) { kernel.arch = "x86_64"; }, Errc::wrong_arch, "the kernel is for x86_64"},
-    {[](auto&, Image& kernel, auto&) { kernel.format = Format::bzimage; }, Errc::unsupported, "no boot protocol for"},
-    {[](auto&, Image& kernel, auto&) {
+    {"a_kernel_of_another_architecture", [](auto&, Image& kernel, auto&) { kernel.arch = "x86_64"; }, Errc::wrong_arch,
+     "the kernel is for x86_64"},
+    {"a_bzimage", [](auto&, Image& kernel, auto&) { kernel.format = Format::bzimage; }, Errc::unsupported,
+     "no boot protocol for"},
+    {"a_kernel_outside_kseg0",
+     [](auto&, Image& kernel, auto&) {
        for (auto* address : {&kernel.parts[0].physical, &kernel.parts[0].virtual_address, &kernel.elf->entry})
          *address += 0x20000000;
      },
      Errc::unsupported, "which is not in KSEG0"},
-    {[](Machine& machine, auto&, auto&) {
+    {"no_memory_where_the_kernel_runs",
+     [](Machine& machine, auto&, auto&) {
        machine = samples::with_memory(machine, "00000000-003fffff : System RAM\n");
      },
      Errc::no_space, "the kernel runs at"},
-    {[](auto&, auto&, LoadRequest& request) { request.crash = true; }, Errc::no_space, "crashkernel="},
-    {[](auto&, auto&, LoadRequest& request) { request.cmdline.assign(4090, 'x'); }, Errc::invalid_argument,
-     "this kernel takes 4095"},
+    {"no_reservation", [](auto&, auto&, LoadRequest& request) { request.crash = true; }, Errc::no_space,
+     "crashkernel="},
+    {"command_line_too_long", [](auto&, auto&, LoadRequest& request) { request.cmdline.assign(4090, 'x'); },
+     Errc::invalid_argument, "this kernel takes 4095"},
 };
 
 TEST_P(Mips, SaysWhatItRefuses) {
-  for (const Refusal& refusal : refusals) {
-    Machine machine = machine_;
-    Image kernel = kernel_;
-    LoadRequest request = samples::request(machine, kernel, mib);
-    refusal.change(machine, kernel, request);
-    const auto plan = plan_kernel(request);
-    ASSERT_FALSE(plan.has_value()) << refusal.text << "\n" << plan->str();
-    EXPECT_EQ(plan.error().code, refusal.code) << plan.error().str();
-    EXPECT_THAT(plan.error().str(), HasSubstr(refusal.text));
-  }
+  for (const Refusal& refusal : refusals) samples::expect_refused(refusal, machine_, kernel_);
 }
 
 INSTANTIATE_TEST_SUITE_P(Variants, Mips, testing::ValuesIn(variants),

@@ -6,8 +6,6 @@
 #include <gtest/gtest.h>
 #include <libfdt.h>
 
-#include <functional>
-
 #include "kexlab/fast_digest.h"
 #include "kexlab/text.h"
 #include "loader/arch/memory_nodes.h"
@@ -19,8 +17,8 @@ namespace {
 
 using powerpc64::head_size;
 using samples::range_of;
+using samples::Refusal;
 using samples::segment;
-using testing::HasSubstr;
 
 constexpr std::uint64_t page = 64 * kib;
 constexpr Range rtas{0x2fff0000, 0x30000000};         // of the saved machines, in whole pages
@@ -197,24 +195,10 @@ INSTANTIATE_TEST_SUITE_P(Orders, PowerPc64,
                          testing::Values(Order{"ppc64", std::endian::big}, Order{"ppc64le", std::endian::little}),
                          [](const auto& each) { return std::string(each.param.arch); });
 
-struct Refusal {
-  const char* name;
-  std::function<void(Machine&, Image&, LoadRequest&)> change;
-  Errc code;
-  const char* text;
-};
-
 class PowerPc64Refusal : public testing::TestWithParam<Refusal> {};
 
 TEST_P(PowerPc64Refusal, SaysWhy) {
-  Machine machine = samples::machine("ppc64le-6.1-1g");
-  Image kernel = vmlinux("ppc64le", std::endian::little);
-  LoadRequest request = samples::request(machine, kernel, mib);
-  GetParam().change(machine, kernel, request);
-  const auto plan = plan_kernel(request);
-  ASSERT_FALSE(plan.has_value()) << plan->str();
-  EXPECT_EQ(plan.error().code, GetParam().code) << plan.error().str();
-  EXPECT_THAT(plan.error().str(), HasSubstr(GetParam().text));
+  samples::expect_refused(GetParam(), samples::machine("ppc64le-6.1-1g"), vmlinux("ppc64le", std::endian::little));
 }
 
 const Refusal refusals[] = {
@@ -239,8 +223,7 @@ const Refusal refusals[] = {
      Errc::unsupported, "no boot protocol for"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Refusals, PowerPc64Refusal, testing::ValuesIn(refusals),
-                         [](const auto& each) { return std::string(each.param.name); });
+INSTANTIATE_TEST_SUITE_P(Refusals, PowerPc64Refusal, testing::ValuesIn(refusals), samples::row_name<Refusal>);
 
 }  // namespace
 }  // namespace kexlab

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // riscv64 plans over many memory layouts, and the mistakes they refuse.
 #include <elf.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <libfdt.h>
-
-#include <functional>
 
 #include "loader/arch/chosen.h"
 #include "loader/arch/stub.h"
@@ -15,10 +12,11 @@ namespace kexlab {
 namespace {
 
 using samples::inline_bytes;
+using samples::Layout;
 using samples::little;
 using samples::range_of;
+using samples::Refusal;
 using samples::segment;
-using testing::HasSubstr;
 
 constexpr std::uint64_t image_size = 0x1e5d000;
 constexpr std::uint64_t file_size = 0x1d9ae00;
@@ -60,18 +58,6 @@ Image vmlinux(std::uint64_t physical) {
   return image;
 }
 
-struct Layout {
-  const char* name;
-  std::string iomem;  // empty: as saved
-  const char* machine = "riscv64-6.12-512m";
-  bool crash = false;
-  std::uint64_t page_size = 4096;
-  std::uint64_t initrd = 5 * mib + 1;
-  std::uint64_t kernel_at = 0;
-};
-
-std::string layout_name(const testing::TestParamInfo<Layout>& info) { return info.param.name; }
-
 const Layout layouts[] = {
     {.name = "saved_512m", .iomem = "", .kernel_at = 0x82200000},
     {.name = "no_initrd", .iomem = "", .initrd = 0, .kernel_at = 0x82200000},
@@ -94,18 +80,9 @@ const Layout layouts[] = {
      .kernel_at = 0x82200000},
 };
 
-class Riscv64Layout : public testing::TestWithParam<Layout> {
+class Riscv64Layout : public samples::LayoutTest {
  protected:
-  Riscv64Layout() : machine_(samples::machine(GetParam().machine)) {
-    if (!GetParam().iomem.empty()) machine_ = samples::with_memory(machine_, GetParam().iomem);
-    machine_.page_size = GetParam().page_size;
-    request_ = samples::request(machine_, kernel_, GetParam().initrd);
-    request_.crash = GetParam().crash;
-  }
-
-  Machine machine_;
-  Image kernel_ = image();
-  LoadRequest request_;
+  Riscv64Layout() : LayoutTest("riscv64-6.12-512m", image()) {}
 };
 
 TEST_P(Riscv64Layout, KeepsTheBootProtocol) {
@@ -150,7 +127,7 @@ TEST_P(Riscv64Layout, HasOneTreeWithTheInitrdInIt) {
   EXPECT_EQ(fdt_getprop(tree.data(), chosen, "linux,usable-memory-range", nullptr) != nullptr, request_.crash);
 }
 
-INSTANTIATE_TEST_SUITE_P(Layouts, Riscv64Layout, testing::ValuesIn(layouts), layout_name);
+INSTANTIATE_TEST_SUITE_P(Layouts, Riscv64Layout, testing::ValuesIn(layouts), samples::row_name<Layout>);
 
 // OpenSBI's memory is System RAM in /proc/iomem, and a read of it is refused.
 TEST(Riscv64Crash, DoesNotDumpTheFirmware) {
@@ -197,27 +174,9 @@ TEST(Riscv64Demand, IsAWholeTree) {
   EXPECT_GT(tree.size(), sizeof(fdt_header)) << "machine_kexec_prepare passes over segments of 40 bytes";
 }
 
-struct Refusal {
-  const char* name;
-  std::function<void(Machine&, Image&, LoadRequest&)> change;
-  Errc code;
-  const char* text;
-};
-
-std::string refusal_name(const testing::TestParamInfo<Refusal>& info) { return info.param.name; }
-
 class Riscv64Refusal : public testing::TestWithParam<Refusal> {};
 
-TEST_P(Riscv64Refusal, SaysWhy) {
-  Machine machine = samples::machine("riscv64-6.12-512m");
-  Image kernel = image();
-  LoadRequest request = samples::request(machine, kernel, mib);
-  GetParam().change(machine, kernel, request);
-  const auto plan = plan_kernel(request);
-  ASSERT_FALSE(plan.has_value()) << plan->str();
-  EXPECT_EQ(plan.error().code, GetParam().code) << plan.error().str();
-  EXPECT_THAT(plan.error().str(), HasSubstr(GetParam().text));
-}
+TEST_P(Riscv64Refusal, SaysWhy) { samples::expect_refused(GetParam(), samples::machine("riscv64-6.12-512m"), image()); }
 
 const Refusal refusals[] = {
     {"no_device_tree", [](Machine& machine, auto&, auto&) { machine.fdt.clear(); }, Errc::not_found,
@@ -236,7 +195,7 @@ const Refusal refusals[] = {
      Errc::unsupported, "no boot protocol for"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Refusals, Riscv64Refusal, testing::ValuesIn(refusals), refusal_name);
+INSTANTIATE_TEST_SUITE_P(Refusals, Riscv64Refusal, testing::ValuesIn(refusals), samples::row_name<Refusal>);
 
 }  // namespace
 }  // namespace kexlab

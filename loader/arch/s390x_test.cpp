@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // s390x plans: one place for the kernel, its parameters in the image itself, nothing below 64 KiB.
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <functional>
 
 #include "kexlab/fast_digest.h"
 #include "loader/arch/stub.h"
@@ -14,8 +11,8 @@ namespace {
 
 using samples::inline_bytes;
 using samples::range_of;
+using samples::Refusal;
 using samples::segment;
-using testing::HasSubstr;
 
 constexpr std::uint64_t file_size = 5066752;  // of Debian's 6.1.0-50
 
@@ -145,25 +142,9 @@ TEST(S390x, TheStubStartsWithAJumpOverItsEmptySlots) {
   for (std::uint64_t at = stub_slot::entry; at < stub_slot::code; ++at) EXPECT_EQ(stub[at], std::byte{0}) << at;
 }
 
-struct Refusal {
-  const char* name;
-  std::function<void(Machine&, Image&, LoadRequest&)> change;
-  Errc code;
-  const char* text;
-};
-
 class S390xRefusal : public testing::TestWithParam<Refusal> {};
 
-TEST_P(S390xRefusal, SaysWhy) {
-  Machine machine = samples::machine("s390x-6.1-512m");
-  Image kernel = image();
-  LoadRequest request = samples::request(machine, kernel, mib);
-  GetParam().change(machine, kernel, request);
-  const auto plan = plan_kernel(request);
-  ASSERT_FALSE(plan.has_value()) << plan->str();
-  EXPECT_EQ(plan.error().code, GetParam().code) << plan.error().str();
-  EXPECT_THAT(plan.error().str(), HasSubstr(GetParam().text));
-}
+TEST_P(S390xRefusal, SaysWhy) { samples::expect_refused(GetParam(), samples::machine("s390x-6.1-512m"), image()); }
 
 INSTANTIATE_TEST_SUITE_P(
     Refusals, S390xRefusal,
@@ -185,7 +166,7 @@ INSTANTIATE_TEST_SUITE_P(
                                   machine, "00010000-004d4fff : System RAM\n80000000-9fffffff : System RAM\n");
                             },
                             Errc::no_space, "segment stub"}),
-    [](const auto& row) { return row.param.name; });
+    samples::row_name<Refusal>);
 
 }  // namespace
 }  // namespace kexlab

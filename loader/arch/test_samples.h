@@ -2,11 +2,13 @@
 // Samples for the boot protocols' tests: saved machines, memory maps in text, and kernels made of headers alone.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <string>
 
@@ -15,9 +17,9 @@
 
 namespace kexlab::samples {
 
-/// A machine saved in testdata/: Debian's 6.1 kernels (x86_64 and arm64: cloud, i386: 686-pae; riscv64: 6.12; loongarch64: 7.2 under
-/// QEMU 10.0 with UEFI) under QEMU 7.2, "q35", "virt"
-/// without UEFI, and "pseries" (its device tree without the gaps between its blocks).
+/// A machine as a guest saved it to testdata/NAME.json. The name tells its architecture, the version of its kernel and
+/// its memory ("crash": with a reservation for a crash kernel). Kernels and machines are those of
+/// harness/targets/targets.yaml; the device tree of "pseries" is kept without the gaps between its blocks.
 inline Machine machine(const std::string& name) {
   const auto path = std::filesystem::path(KEXLAB_SOURCE_DIR "/loader/arch/testdata") / (name + ".json");
   std::ifstream file(path, std::ios::binary);
@@ -43,6 +45,58 @@ inline LoadRequest request(const Machine& machine, const Image& kernel, std::uin
   request.cmdline = "console=ttyS0 one=1";
   if (initrd_size != 0) request.initrd.pieces = {Piece::of_pattern(1, initrd_size)};
   return request;
+}
+
+/// A machine, a kernel and a memory map to plan for, and where the kernel must come to lie: a row of a table of them.
+struct Layout {
+  const char* name;
+  const char* iomem = "";    // empty: as saved
+  const char* machine = "";  // empty: the architecture's usual one
+  bool crash = false;
+  std::uint64_t page_size = 0;  // 0: as saved
+  std::uint64_t initrd = 5 * mib + 1;
+  std::uint64_t kernel_at = 0;
+  std::function<void(Image& kernel)> change = nullptr;
+};
+
+/// Tests over Layouts, each with its request ready.
+class LayoutTest : public testing::TestWithParam<Layout> {
+ protected:
+  LayoutTest(const char* usual, Image kernel)
+      : machine_(machine(*GetParam().machine == '\0' ? usual : GetParam().machine)), kernel_(std::move(kernel)) {
+    if (*GetParam().iomem != '\0') machine_ = with_memory(machine_, GetParam().iomem);
+    if (GetParam().page_size != 0) machine_.page_size = GetParam().page_size;
+    if (GetParam().change) GetParam().change(kernel_);
+    request_ = request(machine_, kernel_, GetParam().initrd);
+    request_.crash = GetParam().crash;
+  }
+
+  Machine machine_;
+  Image kernel_;
+  LoadRequest request_;
+};
+
+/// What must not be planned: a change to a machine, a kernel and a request that are good, and what is said of it.
+struct Refusal {
+  const char* name;
+  std::function<void(Machine& machine, Image& kernel, LoadRequest& request)> change;
+  Errc code;
+  const char* text;  // part of the message
+};
+
+inline void expect_refused(const Refusal& row, Machine machine, Image kernel) {
+  LoadRequest request = samples::request(machine, kernel, mib);
+  row.change(machine, kernel, request);
+  const auto plan = plan_kernel(request);
+  ASSERT_FALSE(plan.has_value()) << row.name << "\n" << plan->str();
+  EXPECT_EQ(plan.error().code, row.code) << plan.error().str();
+  EXPECT_THAT(plan.error().str(), testing::HasSubstr(row.text)) << row.name;
+}
+
+/// The name of a Layout, a Refusal or another row as GoogleTest asks for it.
+template <class Row>
+std::string row_name(const testing::TestParamInfo<Row>& info) {
+  return info.param.name;
 }
 
 inline const Segment* find_segment(const Plan& plan, const std::string& name) {

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // x86_64 plans over many memory layouts, the zero page they carry, and the mistakes they refuse.
 #include <elf.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <functional>
 
 #include "kexlab/text.h"
 #include "loader/arch/stub.h"
@@ -15,10 +12,11 @@ namespace kexlab {
 namespace {
 
 using samples::inline_bytes;
+using samples::Layout;
 using samples::little;
 using samples::range_of;
+using samples::Refusal;
 using samples::segment;
-using testing::HasSubstr;
 
 // The numbers of Debian's 6.1 kernel; the code behind the setup is empty bytes, which no plan looks at.
 Image bzimage() {
@@ -72,22 +70,10 @@ Image vmlinux() {
 constexpr const char* small_machine =
     "00001000-0009fbff : System RAM\n0009fc00-0009ffff : Reserved\n00100000-0fffffff : System RAM\n";
 
-struct Layout {
-  const char* name;
-  std::string iomem;  // empty: as saved
-  const char* machine = "x86_64-6.1-512m";
-  bool crash = false;
-  std::uint64_t initrd = 5 * mib + 1;
-  std::function<void(BzImageFacts&)> change = nullptr;
-  std::uint64_t kernel_at = 16 * mib;  // where the kernel must land
-};
-
-std::string layout_name(const testing::TestParamInfo<Layout>& info) { return info.param.name; }
-
 const Layout layouts[] = {
-    {.name = "saved_512m", .iomem = ""},
-    {.name = "no_initrd", .iomem = "", .initrd = 0},
-    {.name = "small_256m", .iomem = small_machine},
+    {.name = "saved_512m", .iomem = "", .kernel_at = 16 * mib},
+    {.name = "no_initrd", .iomem = "", .initrd = 0, .kernel_at = 16 * mib},
+    {.name = "small_256m", .iomem = small_machine, .kernel_at = 16 * mib},
     {.name = "preferred_address_taken",
      .iomem = "00100000-012fffff : System RAM\n01300000-013fffff : Reserved\n01400000-1fffffff : System RAM\n",
      .kernel_at = 20 * mib},
@@ -97,44 +83,43 @@ const Layout layouts[] = {
     {.name = "holes_smaller_than_the_kernel",
      .iomem = "00100000-02ffffff : System RAM\n04000000-06ffffff : System RAM\n08001000-2fffffff : System RAM\n",
      .kernel_at = 0x8200000},
-    {.name = "most_memory_above_4g", .iomem = "00100000-7fffffff : System RAM\n100000000-47fffffff : System RAM\n"},
+    {.name = "most_memory_above_4g",
+     .iomem = "00100000-7fffffff : System RAM\n100000000-47fffffff : System RAM\n",
+     .kernel_at = 16 * mib},
     {.name = "all_free_memory_above_4g",
      .iomem = "00100000-00ffffff : System RAM\n100000000-17fffffff : System RAM\n",
      .kernel_at = 4 * gib},
     {.name = "kernel_that_stays_below_4g",
      .iomem = "00100000-bfffffff : System RAM\n100000000-47fffffff : System RAM\n",
-     .change = [](BzImageFacts& facts) { facts.xloadflags = 1; }},
+     .kernel_at = 16 * mib,
+     .change = [](Image& kernel) { kernel.bzimage->xloadflags = 1; }},
     {.name = "kernel_that_is_not_relocatable",
      .iomem = "",
-     .change = [](BzImageFacts& facts) { facts.relocatable = false; }},
+     .kernel_at = 16 * mib,
+     .change = [](Image& kernel) { kernel.bzimage->relocatable = false; }},
     {.name = "alignment_of_16m",
      .iomem = "00100000-012fffff : System RAM\n01300000-013fffff : Reserved\n01400000-1fffffff : System RAM\n",
-     .change = [](BzImageFacts& facts) { facts.kernel_alignment = 16 * mib; },
-     .kernel_at = 32 * mib},
+     .kernel_at = 32 * mib,
+     .change = [](Image& kernel) { kernel.bzimage->kernel_alignment = 16 * mib; }},
     {.name = "file_larger_than_init_size",
      .iomem = "",
-     .change = [](BzImageFacts& facts) { facts.init_size = 0x1000; }},
+     .kernel_at = 16 * mib,
+     .change = [](Image& kernel) { kernel.bzimage->init_size = 0x1000; }},
     {.name = "crash", .iomem = "", .machine = "x86_64-6.1-crash", .crash = true, .kernel_at = 0x24000000},
     {.name = "crash_high_and_low",
      .iomem = "",
      .machine = "x86_64-6.1-crash-high",
      .crash = true,
      .kernel_at = 0x1ef000000},
-    {.name = "no_crash_kernel_on_a_machine_with_a_reservation", .iomem = "", .machine = "x86_64-6.1-crash"},
+    {.name = "no_crash_kernel_on_a_machine_with_a_reservation",
+     .iomem = "",
+     .machine = "x86_64-6.1-crash",
+     .kernel_at = 16 * mib},
 };
 
-class X86Layout : public testing::TestWithParam<Layout> {
+class X86Layout : public samples::LayoutTest {
  protected:
-  X86Layout() : machine_(samples::machine(GetParam().machine)), kernel_(bzimage()) {
-    if (!GetParam().iomem.empty()) machine_ = samples::with_memory(machine_, GetParam().iomem);
-    if (GetParam().change) GetParam().change(*kernel_.bzimage);
-    request_ = samples::request(machine_, kernel_, GetParam().initrd);
-    request_.crash = GetParam().crash;
-  }
-
-  Machine machine_;
-  Image kernel_;
-  LoadRequest request_;
+  X86Layout() : LayoutTest("x86_64-6.1-512m", bzimage()) {}
 };
 
 void expect_kernel_place(const Plan& plan, const BzImageFacts& facts) {
@@ -223,7 +208,7 @@ TEST_P(X86Layout, KeepsOffEverythingThatIsNotRamForItself) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Layouts, X86Layout, testing::ValuesIn(layouts), layout_name);
+INSTANTIATE_TEST_SUITE_P(Layouts, X86Layout, testing::ValuesIn(layouts), samples::row_name<Layout>);
 
 TEST(X86Crash, LiesInTheReservationThatTheKernelChecks) {
   const Machine machine = samples::machine("x86_64-6.1-crash-high");
@@ -387,27 +372,9 @@ TEST(X86Vmlinux, TakesAVirtualEntryThroughItsPart) {
   EXPECT_EQ(little<std::uint64_t>(inline_bytes(segment(*plan, "stub")), stub_slot::entry), 0x1000040U);
 }
 
-struct Refusal {
-  const char* name;
-  std::function<void(Machine&, Image&, LoadRequest&)> change;
-  Errc code;
-  const char* text;
-};
-
-std::string refusal_name(const testing::TestParamInfo<Refusal>& info) { return info.param.name; }
-
 class X86Refusal : public testing::TestWithParam<Refusal> {};
 
-TEST_P(X86Refusal, SaysWhy) {
-  Machine machine = samples::machine("x86_64-6.1-512m");
-  Image kernel = bzimage();
-  LoadRequest request = samples::request(machine, kernel, mib);
-  GetParam().change(machine, kernel, request);
-  const auto plan = plan_kernel(request);
-  ASSERT_FALSE(plan.has_value()) << plan->str();
-  EXPECT_EQ(plan.error().code, GetParam().code) << plan.error().str();
-  EXPECT_THAT(plan.error().str(), HasSubstr(GetParam().text));
-}
+TEST_P(X86Refusal, SaysWhy) { samples::expect_refused(GetParam(), samples::machine("x86_64-6.1-512m"), bzimage()); }
 
 const Refusal refusals[] = {
     {"a_kernel_of_another_architecture", [](auto&, Image& kernel, auto&) { kernel.arch = "arm64"; }, Errc::wrong_arch,
@@ -474,7 +441,7 @@ const Refusal refusals[] = {
      "no machine"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Refusals, X86Refusal, testing::ValuesIn(refusals), refusal_name);
+INSTANTIATE_TEST_SUITE_P(Refusals, X86Refusal, testing::ValuesIn(refusals), samples::row_name<Refusal>);
 
 }  // namespace
 }  // namespace kexlab

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "harness/cli/command.h"
@@ -29,11 +30,19 @@ bool wanted(const ImagesFlags& flags, const images::CatalogueRow& row) {
   return in(flags.names, row.name) && in(flags.targets, row.target);
 }
 
+/// True for the kernel that the target's default one loads for a crash.
+bool is_crash_kernel(const images::CatalogueRow& row) {
+  const auto& rows = images::catalogue();
+  return std::any_of(rows.begin(), rows.end(), [&](const images::CatalogueRow& other) {
+    return other.is_default && other.target == row.target && other.crash == row.name;
+  });
+}
+
 /// Without names, what runs of these targets need; without targets too, only what needs no build: that takes too long
 /// to happen by accident.
 bool needed(const ImagesFlags& flags, const images::CatalogueRow& row) {
   if (!flags.names.empty()) return true;
-  return (row.is_default || row.is_next) && (!flags.targets.empty() || !row.package.empty());
+  return (row.is_default || row.is_next || is_crash_kernel(row)) && (!flags.targets.empty() || !row.package.empty());
 }
 
 void print_rows(const ImagesFlags& flags) {
@@ -73,14 +82,20 @@ class Watch {
   decltype(report::make_terminal(stdout, {})) screen_;
 };
 
+Status get_toolchain(const Target& target, const images::Progress& progress) {
+  const auto folder = images::toolchain(target, progress);
+  if (!folder) return tl::unexpected(folder.error());
+  fmt::print("{} compiler\n  folder   {}\nrun cmake and the build again: they find it there\n", target.name,
+             folder->string());
+  return {};
+}
+
 int fetch_toolchain(const std::string& name) {
   auto target = named_target(name);
   if (!target) return tell(target.error());
   Watch watch;
-  const auto folder = images::toolchain(**target, watch.progress());
-  if (!folder) return tell(folder.error());
-  fmt::print("{} compiler\n  folder   {}\nrun cmake and the build again: they find it there\n", name, folder->string());
-  return all_good;
+  auto got = get_toolchain(**target, watch.progress());
+  return got ? static_cast<int>(all_good) : tell(got.error());
 }
 
 /// The emulators of the named targets that take theirs from another suite.
@@ -117,6 +132,20 @@ int fetch(const ImagesFlags& flags) {
                      "`kexlab images` lists them"});
 }
 
+/// All that guests of the targets are made of: compilers and emulators of other suites, and the kernels.
+int build(ImagesFlags flags) {
+  Watch watch;
+  std::vector<std::string> names;
+  for (const auto& name : flags.targets) {
+    auto target = named_target(name);
+    if (!target) return tell(target.error());
+    names.push_back((*target)->name);
+    if ((*target)->compiler_suite.empty()) continue;
+    if (auto got = get_toolchain(**target, watch.progress()); !got) return tell(got.error());
+  }
+  return fetch({.targets = std::move(names)});
+}
+
 int show_file(const std::string& file) {
   auto kernel = images::user_kernel(file, nullptr);
   if (!kernel) return tell(kernel.error());
@@ -139,7 +168,11 @@ Action add_images(CLI::App& app) {
   app.add_option("--toolchain", flags->toolchain,
                  "Fetch the cross compiler of a target that takes it from another Debian suite, for the build to find");
   app.add_option("--file", flags->file, "Tell what this kernel image is")->check(CLI::ExistingFile);
-  return [flags] {
+  auto* all = app.add_subcommand(
+      "build", "Get all that guests of these targets need: compiler, emulator and kernels, fetched or built");
+  all->add_option("targets", flags->targets, "Target(s)")->required();
+  return [flags, all] {
+    if (all->parsed()) return build(*flags);
     if (!flags->file.empty()) return show_file(flags->file);
     if (!flags->toolchain.empty()) return fetch_toolchain(flags->toolchain);
     if (flags->fetch) return fetch(*flags);

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,8 +12,10 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "harness/agent/jump/held_call.h"
+#include "harness/agent/os.h"
 #include "harness/agent/testing_client.h"
 #include "kexlab/sha256.h"
 
@@ -231,6 +234,16 @@ TEST(HeldCall, GivesTheCallsResultAndFindsEveryRegisterAsItWas) {
   EXPECT_EQ(call.result.value, -1);
   EXPECT_THAT(call.result.error, ::testing::AnyOf(EINVAL, EPERM));
   EXPECT_EQ(call.changed, "");
+}
+
+TEST(Cpu, IsTheOneThatWasAskedFor) {
+  std::thread([] {
+    const auto here = static_cast<unsigned>(sched_getcpu());
+    EXPECT_EQ(run_on_cpu(here), 0);
+    EXPECT_EQ(sched_getcpu(), static_cast<int>(here));
+    EXPECT_EQ(run_on_cpu(CPU_SETSIZE - 1), EINVAL) << "no machine here has so many";
+    EXPECT_EQ(run_on_cpu(CPU_SETSIZE), EINVAL);
+  }).join();
 }
 
 // The rule that makes all the other tests safe to run, in two halves. First: these operations are marked.

@@ -72,6 +72,7 @@ void reboot(Agent& agent, const Message& request, Message& answer) {
   const auto number = [&](std::string_view name, std::uint64_t otherwise) {
     return static_cast<unsigned>(request.number(name).value_or(otherwise));
   };
+  if (!move_to_cpu(request, answer)) return;
   const unsigned magic1 = number("magic1", LINUX_REBOOT_MAGIC1);
   const unsigned magic2 = number("magic2", LINUX_REBOOT_MAGIC2);
   say_leaving(agent);
@@ -103,6 +104,14 @@ constexpr Operation operations[] = {
 };
 
 }  // namespace
+
+bool move_to_cpu(const Message& request, Message& answer) {
+  const auto cpu = request.number("cpu");
+  if (!cpu) return true;
+  const int error = run_on_cpu(static_cast<unsigned>(*cpu));
+  if (error != 0) failed(answer, error, "run on CPU " + std::to_string(*cpu));
+  return error == 0;
+}
 
 void say_leaving(const Agent& agent) {
   Message leaving{.op = "leaving"};

@@ -84,10 +84,7 @@ class Pulse {
  private:
   [[noreturn]] void beat(int fd) const {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu_, &set);
-    sched_setaffinity(0, sizeof set, &set);
+    (void)run_on_cpu(static_cast<unsigned>(cpu_));
     for (;;) {
       const timespec pause{0, beat_ns};
       nanosleep(&pause, nullptr);

@@ -3,6 +3,7 @@
 #include "harness/agent/os.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -84,6 +85,14 @@ void complain(std::string_view text) {
   line += text;
   line += '\n';
   (void)write_all(STDERR_FILENO, line);
+}
+
+int run_on_cpu(unsigned cpu) {
+  if (cpu >= CPU_SETSIZE) return EINVAL;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno;
 }
 
 std::int64_t now_ms() {

@@ -44,6 +44,8 @@ std::string_view trimmed(std::string_view text);
 std::string error_text(int error);
 /// A line on the console, for people: "agent: …". Nothing reads it.
 void complain(std::string_view text);
+/// Lets the calling task run on this CPU alone, counted from 0. 0 or errno: EINVAL where it is not online.
+int run_on_cpu(unsigned cpu);
 /// Milliseconds of CLOCK_MONOTONIC.
 std::int64_t now_ms();
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "harness/agent/agent.h"
+#include "harness/agent/call_operations.h"
 #include "harness/agent/counter/counter.h"
 #include "harness/agent/os.h"
 #include "kexlab/plan.h"
@@ -57,7 +58,8 @@ void flood(Agent&, const Message& request, Message& answer) {
   }
 }
 
-void crash(Agent&, const Message&, Message& answer) {
+void crash(Agent&, const Message& request, Message& answer) {
+  if (!move_to_cpu(request, answer)) return;
   const int error = write_small_file("/proc/sysrq-trigger", "c");
   if (error != 0) return failed(answer, error, "write /proc/sysrq-trigger");
   refuse(answer, "the kernel survived sysrq-c");

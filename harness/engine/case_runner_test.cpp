@@ -75,6 +75,23 @@ steps:
     expect: EINVAL
 )";
 
+constexpr const char* from_cpu_1 = R"(name: t/from-cpu-1
+about: The second CPU reboots.
+guest: {cpus: 2}
+steps:
+  - load: {kernel: self}
+  - switch: {how: reboot, cpu: 1}
+)";
+
+/// A guest whose CPU 1 cannot be had.
+Agent::Instead without_cpu_1() {
+  return [](Agent& agent, const Message& request, FakeWire& wire) {
+    if (request.number("cpu") != 1U) return false;
+    agent.answer_errno(wire, request, EINVAL);
+    return true;
+  };
+}
+
 /// A kernel that answers a call as it should, and then shows another state than that call leaves.
 Agent::Instead showing_after(const char* op, Message state) {
   return [=, called = false](Agent& agent, const Message& request, FakeWire& wire) mutable {
@@ -337,6 +354,11 @@ const Story stories[] = {
      [](Agent& a) { a.instead = answering("reboot", EBUSY); },
      Outcome::failed,
      {"the switch did not happen: the call returned EBUSY"}},
+    {"the_cpu_of_a_switch_is_told_to_the_guest",
+     from_cpu_1,
+     [](Agent& a) { a.instead = without_cpu_1(); },
+     Outcome::failed,
+     {"the switch did not happen: the call returned EINVAL"}},
     {"the_switch_to_a_witness_returned",
      witness,
      [](Agent& a) { a.instead = answering("reboot", EBUSY); },

@@ -13,6 +13,7 @@ namespace kexlab::engine {
 namespace {
 
 using model::File;
+using model::Signature;
 
 /// A file that every guest has, and what a call finds there.
 struct Fixture {
@@ -60,6 +61,13 @@ void change(File& file, const scenario::FileSpec& spec, std::optional<std::uint6
   }
 }
 
+/// Where the image's headers tell of a signature, whether it is one that the kernel under test trusts, and still good.
+Signature signature_of(const File& file, const scenario::FileSpec& spec, bool trusted) {
+  const Signature found = model::unverified_signature(file.head);
+  if (found != Signature::unknown || !trusted) return found;
+  return spec.edits.empty() && !spec.size ? Signature::trusted : Signature::broken;
+}
+
 /// What the way of opening makes of a file.
 void open(File& file, std::string_view how) {
   if (how == "write" || how == "path" || how == "closed") file = File{};
@@ -105,6 +113,7 @@ Verdict CaseRunner::give_own_initrd() {
 
 Result<File> CaseRunner::give_file(const std::string& name, const scenario::FileSpec& spec, wire::Message& request) {
   File file;
+  bool trusted = false;
   std::optional<std::uint64_t> size;
   if (spec.from == "none") return file;
   if (spec.size) {
@@ -125,7 +134,9 @@ Result<File> CaseRunner::give_file(const std::string& name, const scenario::File
     request.set(name, base_in_guest);
     file.size = own_initrd_ ? own_initrd_->source.size() : 0;
   } else if (spec.from != "zeros") {
-    const ByteView image = (spec.from == "self" ? stage_.self : stage_.next)->image.bytes;
+    const images::Kernel& kernel = *(spec.from == "self" ? stage_.self : stage_.next);
+    const ByteView image = kernel.image.bytes;
+    trusted = stage_.self->trusts_itself && kernel.sha256 == stage_.self->sha256;
     request.set(name, spec.from == "self" ? self_in_guest : next_in_guest);
     file.size = image.size();
     file.head = to_bytes(image.first(std::min(image.size(), File::head_bytes)));
@@ -133,7 +144,7 @@ Result<File> CaseRunner::give_file(const std::string& name, const scenario::File
   if (!spec.edits.empty()) request.set(name + "_edits", ByteView(encode_edits(spec.edits)));
   request.set(name + "_open", spec.from == "pipe" ? "pipe" : spec.open);
   change(file, spec, size);
-  file.signature = model::unverified_signature(file.head);
+  file.signature = signature_of(file, spec, trusted);
   open(file, spec.open);
   return file;
 }

@@ -39,6 +39,7 @@ Verdict CaseRunner::on(const scenario::SwitchStep& change, StepRecord& record) {
   if (auto collected = collect_coverage(); !collected) return from_error(collected.error());
   wire::Message request{.op = crash ? "crash" : "reboot"};
   if (!crash) request.set("cmd", std::uint64_t{kexec::reboot_cmd});
+  if (change.cpu) request.set("cpu", std::uint64_t{*change.cpu});
   if (auto status = session_.send(std::move(request)); !status) return from_error(status.error());
   session_.console().mark(crash ? "-- crash --" : "-- kexec --");
   switched_ = Clock::now();

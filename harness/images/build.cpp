@@ -28,7 +28,7 @@ Result<std::vector<NamedText>> embedded_texts(const std::vector<std::string>& na
 }
 
 Result<Recipe> make_recipe(const Target& target, const CatalogueRow& row, const std::vector<fs::path>& patches) {
-  Recipe recipe{target.triplet, row.kernel_arch, row.image, {}, {}, {}, row.keep};
+  Recipe recipe{target.triplet, row.kernel_arch, row.image, {}, {}, {}, row.keep, row.signing_key};
   auto fragments = embedded_texts(row.fragments);
   if (!fragments) return tl::unexpected(fragments.error());
   recipe.fragments = std::move(*fragments);
@@ -64,6 +64,7 @@ std::string key_of(const CatalogueRow& row, const Recipe& recipe, const std::str
   for (const auto& fragment : recipe.fragments) sum.field("fragment").field(fragment.text);
   for (const auto& patch : recipe.patches) sum.field("patch").field(patch.text);
   for (const auto& file : recipe.keep) sum.field("keep").field(file);
+  if (!recipe.signing_key.empty()) sum.field("signing_key").field(recipe.signing_key);
   return row.target + "/" + row.name + "-" + sum.hex().substr(0, 16);
 }
 
@@ -131,8 +132,8 @@ Result<Kernel> build_kernel(const Target& target, const CatalogueRow& row, const
   }
   auto recipe = make_recipe(target, row, patches);
   if (!recipe) return tl::unexpected(recipe.error());
-  if (auto tools = check_build_tools(target.triplet, !recipe->patches.empty()); !tools)
-    return tl::unexpected(tools.error());
+  const BuildSteps steps{.patches = !recipe->patches.empty(), .signing = !recipe->signing_key.empty()};
+  if (auto tools = check_build_tools(target.triplet, steps); !tools) return tl::unexpected(tools.error());
   const auto tarball = source_tarball(target, row, progress);
   if (!tarball) return tl::unexpected(tarball.error());
   recipe->tarball = tarball->file;
@@ -142,8 +143,9 @@ Result<Kernel> build_kernel(const Target& target, const CatalogueRow& row, const
   auto store = kernel_store();
   if (!cache || !store) return tl::unexpected(cache ? store.error() : cache.error());
   KernelFacts facts{
-      kernel_name(row, *recipe), row.target, "built from " + tarball->origin + " with " + *compiler, "", "", {}};
+      kernel_name(row, *recipe), row.target, "built from " + tarball->origin + " with " + *compiler, "", "", {}, false};
   if (!recipe->patches.empty()) facts.origin += ", patched";
+  facts.trusts_itself = !recipe->signing_key.empty();
   const auto folder = store->get(
       key_of(row, *recipe, tarball->sha256, *compiler),
       [&](const fs::path& into) { return make_entry(*cache, *recipe, facts, into, progress); }, progress);

@@ -25,6 +25,7 @@ struct Recipe {
   std::filesystem::path tarball;
   std::vector<NamedText> fragments, patches;
   std::vector<std::string> keep;  ///< further files to keep, in the build tree
+  std::string signing_key;        ///< in the build tree: made before the build, signs the image after it; empty: none
 };
 
 /// What a build leaves behind.
@@ -42,9 +43,13 @@ Result<BuiltFiles> build_in(const std::filesystem::path& tree, const Recipe& rec
 /// Every option that the fragments ask for (later ones win) and `config` does not have as asked: "CONFIG_X:
 /// fragments/a.config asks for y, the configuration has n".
 std::vector<std::string> dropped_options(const std::vector<NamedText>& fragments, std::string_view config);
+/// What a build does besides compiling.
+struct BuildSteps {
+  bool patches = false, signing = false;
+};
 /// Tools and headers that the build of a kernel needs. Error: not_found, naming the first that is missing and its
 /// package.
-Status check_build_tools(const std::string& triplet, bool patches);
+Status check_build_tools(const std::string& triplet, BuildSteps steps);
 /// The Debian package with a target's compiler; `language` is "gcc" or "g++".
 std::string compiler_package(std::string_view triplet, std::string_view language);
 

@@ -62,7 +62,7 @@ TEST(CompilerPackage, IsNamedAsDebianNamesIt) {
 }
 
 TEST(CheckBuildTools, AMissingCompilerIsNamedWithItsPackage) {
-  const auto checked = check_build_tools("pdp11-linux-gnu", false);
+  const auto checked = check_build_tools("pdp11-linux-gnu", {});
   ASSERT_FALSE(checked.has_value());
   EXPECT_EQ(checked.error().code, Errc::not_found);
   EXPECT_THAT(checked.error().str(),
@@ -75,7 +75,7 @@ TEST(CheckBuildTools, AMissingToolIsNamedWithItsPackage) {
     std::filesystem::permissions(folder.file(name, "#!/bin/sh\n"), std::filesystem::perms::owner_all);
   }
   const Variable path("PATH", folder.path().c_str());
-  EXPECT_THAT(check_build_tools("t", false).error().str(), HasSubstr("package bison"));
+  EXPECT_THAT(check_build_tools("t", {}).error().str(), HasSubstr("package bison"));
 }
 
 /// A source tree whose make does what the kernel's does, as far as the steps can tell.

@@ -33,7 +33,7 @@ void read_origin(yaml::Reader& reader, const yaml::Node& node, CatalogueRow& row
   }
   if (reader.has("source")) {
     reader.required("kernel_arch", row.kernel_arch).required("image", row.image).required("fragments", row.fragments);
-    reader.optional("patches", row.patches).optional("keep", row.keep);
+    reader.optional("patches", row.patches).optional("keep", row.keep).optional("signing_key", row.signing_key);
   } else {
     reader.optional("modules", row.modules);
   }

@@ -45,7 +45,8 @@ TEST(Catalogue, AWholeRowOfEachKindIsRead) {
       "- {name: stock, target: arm64, package: linux-image-arm64, suite: trixie, version: '6.1', modules: [a, b], "
       "default: true}\n"
       "- {name: own, target: x86_64, source: linux-source-6.1, kernel_arch: x86, image: arch/x86/boot/bzImage,\n"
-      "   fragments: [a.config, b.config], patches: [p.patch], keep: [kernel/a.c], next: true}\n",
+      "   fragments: [a.config, b.config], patches: [p.patch], keep: [kernel/a.c],\n"
+      "   signing_key: certs/k.pem, next: true}\n",
       "c.yaml");
   ASSERT_TRUE(rows.has_value()) << rows.error().str();
   const CatalogueRow& stock = rows->at(0);
@@ -61,6 +62,7 @@ TEST(Catalogue, AWholeRowOfEachKindIsRead) {
   EXPECT_EQ(own.fragments, (std::vector<std::string>{"a.config", "b.config"}));
   EXPECT_EQ(own.patches, std::vector<std::string>{"p.patch"});
   EXPECT_EQ(own.keep, std::vector<std::string>{"kernel/a.c"});
+  EXPECT_EQ(own.signing_key, "certs/k.pem");
   EXPECT_TRUE(own.is_next && !own.is_default && own.package.empty());
 }
 

@@ -88,7 +88,7 @@ Check check_sources(const Target& target) {
 Check check_kernel_builds(const std::vector<Target>& targets) {
   for (const auto& target : targets) {
     if (!target.compiler_suite.empty()) continue;  // kernels are built by the machine's own compilers alone
-    const auto tools = check_build_tools(target.triplet, true);
+    const auto tools = check_build_tools(target.triplet, {.patches = true});
     if (!tools)
       return {"kernel builds", State::warn, tools.error().broke, tools.error().hint + " to build kernels from source"};
   }

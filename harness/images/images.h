@@ -36,10 +36,11 @@ struct CatalogueRow {
   std::vector<std::string> fragments;  ///< config fragments, files in vm-images/, later ones win
   std::vector<std::string> patches;    ///< patches, files in vm-images/, in order
   std::vector<std::string> keep;       ///< further files of the build tree to keep beside the image; source rows only
-  std::vector<std::string> modules;    ///< modules the console or the channel needs, in load order
-  std::string crash;                   ///< row of the kernel that is loaded for a crash where this one loads itself
-  bool is_default = false;             ///< the kernel under test where the user names none
-  bool is_next = false;                ///< the different second kernel where the user names none
+  std::string signing_key;  ///< a key made for the build, in its tree, that signs the image; source rows only, x86
+  std::vector<std::string> modules;  ///< modules the console or the channel needs, in load order
+  std::string crash;                 ///< row of the kernel that is loaded for a crash where this one loads itself
+  bool is_default = false;           ///< the kernel under test where the user names none
+  bool is_next = false;              ///< the different second kernel where the user names none
 };
 /// Errors: corrupt, with file, line, column, what is wrong and the nearest right word; `file` is used in messages only.
 Result<std::vector<CatalogueRow>> parse_catalogue(std::string_view yaml, std::string_view file);
@@ -55,7 +56,8 @@ struct Kernel {
   std::string release;                        ///< uname -r, from the image; may be empty
   std::map<std::string, std::string> config;  ///< CONFIG_X → y/m/value; empty where unknown
   bool config_known = false;
-  std::string config_from;  ///< "config-6.1.0-…", "the image itself"; empty where the config is unknown
+  bool trusts_itself = false;  ///< the image is signed by a key that this kernel trusts
+  std::string config_from;     ///< "config-6.1.0-…", "the image itself"; empty where the config is unknown
   std::vector<std::filesystem::path> modules;  ///< .ko files (decompressed), in load order
   Image image;                                 ///< parsed
   /// Whether its configuration, as far as it is known, has the option (without "CONFIG_").

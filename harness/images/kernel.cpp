@@ -72,6 +72,7 @@ Status finish_entry(const fs::path& folder, const KernelFacts& facts) {
   if (image->arch != facts.target) return wrong_arch("keep " + facts.origin, *image, facts.target);
   json out{{"name", facts.name}, {"target", facts.target}, {"origin", facts.origin},
            {"file", facts.file}, {"config", facts.config}, {"modules", facts.modules}};
+  if (facts.trusts_itself) out["trusts_itself"] = true;
   if (!image->wrappers.empty()) {
     if (auto written = write_file(folder / unwrapped_name, image->bytes); !written) return written;
     out["unwrapped"] = unwrapped_name;
@@ -88,6 +89,7 @@ Result<Kernel> load_entry(const fs::path& folder) {
   kernel.origin = json_text(*facts, "origin");
   kernel.file = folder / json_text(*facts, "file");
   kernel.unwrapped = facts->contains("unwrapped") ? folder / json_text(*facts, "unwrapped") : kernel.file;
+  kernel.trusts_itself = facts->value("trusts_itself", false);
   for (const auto& module : facts->value("modules", json::array())) {
     if (module.is_string()) kernel.modules.push_back(folder / module.get<std::string>());
   }

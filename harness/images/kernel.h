@@ -16,6 +16,7 @@ struct KernelFacts {
   std::string file;                  ///< the image's name in the folder
   std::string config;                ///< the config's name in the folder, empty: none
   std::vector<std::string> modules;  ///< names in the folder, in load order
+  bool trusts_itself = false;        ///< the image is signed by a key that this kernel trusts
 };
 /// Writes facts.json and, where wrappers have to come off the image, `unwrapped` beside it. Errors: as parse_image;
 /// wrong_arch where the image is not for facts.target; permission, no_space, io.

@@ -138,6 +138,11 @@ Status Course::act(SwitchStep& step, const Position& where) {
         crash ? "add a `load` with `crash: true` before it" : "add a `load` before it");
   }
   if (auto status = land(step, slot, where); !status) return status;
+  if (step.cpu && *step.cpu >= cpus_)
+    return yaml::fail_at(where, fmt::format("`cpu: {}` in a guest of {} CPUs", *step.cpu, cpus_),
+                         "they count from 0; `guest: {cpus: N}` gives more");
+  if (step.cpu && step.land == SwitchStep::Land::back)
+    return yaml::fail_at(where, "`cpu` of a switch that comes back", "what comes back is looked at on the last CPU");
   step.if_loaded = slot.by_model;
   if (step.land == SwitchStep::Land::back) return {};
   normal_ = {};

@@ -12,7 +12,7 @@ namespace kexlab::scenario {
 
 class Course {
  public:
-  explicit Course(const GuestShape& guest) : reservation_(guest.crashkernel_mib.has_value()) {}
+  explicit Course(const GuestShape& guest) : reservation_(guest.crashkernel_mib.has_value()), cpus_(guest.cpus) {}
 
   /// Follows one step. `land_given`: a switch says itself where it lands; else its landing is filled in here.
   Status follow(Step& step, bool land_given);
@@ -47,6 +47,7 @@ class Course {
   Slot& slot(bool crash) { return crash ? crash_ : normal_; }
 
   bool reservation_;
+  unsigned cpus_;
   bool land_given_ = false;
   Slot normal_, crash_;
   bool held_ = false;

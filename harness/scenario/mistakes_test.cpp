@@ -145,6 +145,8 @@ INSTANTIATE_TEST_SUITE_P(
               "5:5", "write `land: witness`"),
         steps("step_behind_the_witness", "  - load: {witness: true}\n  - switch: reboot\n  - unload", "6:5",
               "behind a landing on the witness"),
+        steps("switch_on_no_cpu", "  - load: {kernel: self}\n  - switch: {how: reboot, cpu: 1}", "5:5",
+              "`cpu: 1` in a guest of 1 CPUs"),
         steps("switch_word", "  - load: {kernel: self}\n  - switch: rebot", "5:13", "did you mean `reboot`?"),
         steps("switch_while_held", "  - load: {kernel: self}\n  - hold\n  - switch: reboot", "6:5", "lock is held"),
         steps("hold_twice", "  - hold\n  - hold", "5:5", "held already"),

@@ -242,8 +242,9 @@ Status StepsParser::change(const yaml::Node& node, const Position& where) {
   MapReader row(bare ? yaml::Node::map(node.where(), {{"how", node.where(), node}}) : node, "switch", "switch");
   row.required("how", how, yaml::word_of({"reboot", "crash"}));
   row.optional("land", land, yaml::word_of({"kernel", "witness", "back"}));
-  if (auto status = row.done(); !status) return status;
   SwitchStep out;
+  row.optional("cpu", out.cpu);
+  if (auto status = row.done(); !status) return status;
   out.how = how == "crash" ? SwitchStep::How::crash : SwitchStep::How::reboot;
   using Land = SwitchStep::Land;
   out.land = land == "witness" ? Land::witness : land == "back" ? Land::back : Land::kernel;

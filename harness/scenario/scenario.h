@@ -124,6 +124,7 @@ struct MemoryStep {
 struct SwitchStep {
   enum class How { reboot, crash } how = How::reboot;
   enum class Land { kernel, witness, back } land = Land::kernel;  ///< back: the witness, and then this kernel again
+  std::optional<unsigned> cpu;  ///< that the call, or the crash, is made on; unset: whichever the agent runs on
   bool if_loaded = false;  ///< after a load that expects `model`: where it was refused, the case ends here
 };
 /// A reboot(2) that must return.

@@ -155,6 +155,7 @@ constexpr Key keys[] = {
     {"switch", "land", Form::word, "kernel|witness|back",
      "what must come up; default: what was loaded. `back`, of a witness loaded with PRESERVE_CONTEXT: the witness, and "
      "then this kernel again, as it was"},
+    {"switch", "cpu", Form::number, "", "the CPU that calls reboot(2), or crashes; default: any"},
 
     {"hold", "at", Form::word, "buffer|array",
      "where it stops: in the copy of its buffer (default), or of its segments array, when the lock is not taken yet"},

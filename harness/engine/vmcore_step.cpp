@@ -7,6 +7,7 @@
 
 #include "harness/engine/case_runner.h"
 #include "harness/engine/errno_text.h"
+#include "harness/model/contract.h"
 #include "kexlab/arch.h"
 #include "kexlab/crash.h"
 
@@ -109,12 +110,13 @@ std::vector<Note> parse_notes(ByteView bytes, std::endian order) {
 
 /// What depends on the word of the kernel that crashed, whatever class its dump is of.
 struct Word {
+  unsigned bytes;
   std::uint64_t pid, registers;  ///< offsets in struct elf_prstatus: include/linux/elfcore.h
   std::string_view list_head;    ///< two pointers, as vmcoreinfo tells their size
 };
 
 const Word& word_of(const Machine& machine) {
-  static constexpr Word narrow{24, 72, "SIZE(list_head)=8"}, wide{32, 112, "SIZE(list_head)=16"};
+  static constexpr Word narrow{4, 24, 72, "SIZE(list_head)=8"}, wide{8, 32, 112, "SIZE(list_head)=16"};
   const Arch* arch = find_arch(machine.arch);
   return arch != nullptr && arch->bits == 32 ? narrow : wide;
 }
@@ -122,6 +124,14 @@ const Word& word_of(const Machine& machine) {
 bool holds_registers(const Note& note, const Word& word) {
   return note.contents.size() > word.registers &&
          note.contents.find_first_not_of('\0', word.registers) != std::string::npos;
+}
+/// Bytes of struct elf_prstatus, which ends with an int behind the registers; 0 where their number is not known.
+std::uint64_t prstatus_bytes(const Machine& machine) {
+  const Word& word = word_of(machine);
+  const std::uint64_t registers = model::contract_of(machine.arch).dumped_registers;
+  if (registers == 0) return 0;
+  const std::uint64_t end = word.registers + registers * word.bytes + 4;
+  return (end + word.bytes - 1) / word.bytes * word.bytes;
 }
 bool has_task(const Note& note, const Word& word) {
   return note.contents.find_first_not_of('\0', word.pid) < word.pid + 4;
@@ -223,10 +233,13 @@ Verdict CaseRunner::check_notes(ByteView head, std::uint64_t offset, std::uint64
   if (!notes) return unread(notes.error(), offset, size);
   const Word& word = word_of(crashed_machine_);
   std::string vmcoreinfo;
+  const std::uint64_t whole = prstatus_bytes(crashed_machine_);
   unsigned cpus = 0, with_task = 0;
   for (const auto& note : parse_notes(*notes, order_of(head))) {
     if (note.name == "VMCOREINFO") vmcoreinfo = note.contents;
     if (note.type != NT_PRSTATUS || note.name != "CORE") continue;
+    if (whole != 0 && note.contents.size() != whole)
+      return bad(fmt::format("its CPU state {} has {} bytes, a whole one {}", cpus, note.contents.size(), whole));
     if (!holds_registers(note, word)) return bad(fmt::format("the registers in its CPU state {} are all zero", cpus));
     ++cpus;
     with_task += has_task(note, word) ? 1 : 0;

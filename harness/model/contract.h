@@ -26,6 +26,9 @@ struct Contract {
   std::string_view target;
   std::uint64_t kexec_arch = 0;  ///< KEXEC_ARCH, shifted; 0: not known. Source: arch/*/include/asm/kexec.h
   unsigned bits = 64;            ///< of unsigned long
+  /// Words of pr_reg in struct elf_prstatus: a CPU's registers in a dump; 0: not known, or there are no dumps.
+  /// Source: ELF_NGREG of arch/*/include/asm/elf.h.
+  unsigned dumped_registers = 0;
   /// KEXEC_DESTINATION_MEMORY_LIMIT where it is not -1UL, else nullptr.
   std::uint64_t (*destination_limit)(const Situation& situation) = nullptr;
   std::uint64_t control_bytes = 0;            ///< KEXEC_CONTROL_PAGE_SIZE; a page where that is more

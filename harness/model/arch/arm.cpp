@@ -45,6 +45,7 @@ const Contract contract_arm{
     .target = "arm",
     .kexec_arch = std::uint64_t{40} << 16,
     .bits = 32,
+    .dumped_registers = 18,
     .control_bytes = 4096,
     .prepare = prepare,
 };

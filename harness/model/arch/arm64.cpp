@@ -27,6 +27,7 @@ const Contract contract_arm64{
     .target = "arm64",
     .kexec_arch = std::uint64_t{183} << 16,
     .bits = 64,
+    .dumped_registers = 34,
     .control_bytes = 4096,
     .file_format = &image,
 };

@@ -10,6 +10,7 @@ const Contract contract_i386{
     .target = "i386",
     .kexec_arch = std::uint64_t{3} << 16,
     .bits = 32,
+    .dumped_registers = 17,
     .control_bytes = 4096,
 };
 

@@ -10,6 +10,7 @@ const Contract contract_mips64el{
     .target = "mips64el",
     .kexec_arch = std::uint64_t{8} << 16,  // of both byte orders
     .bits = 64,
+    .dumped_registers = 45,
     .control_bytes = 16384,
 };
 

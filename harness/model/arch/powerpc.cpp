@@ -33,6 +33,7 @@ const Contract contract_ppc64{
     .target = "ppc64",
     .kexec_arch = std::uint64_t{21} << 16,
     .bits = 64,
+    .dumped_registers = 48,
     .control_bytes = 4096,
     .prepare = prepare,
 };
@@ -42,6 +43,7 @@ const Contract contract_ppc64le{
     .target = "ppc64le",
     .kexec_arch = std::uint64_t{21} << 16,
     .bits = 64,
+    .dumped_registers = 48,
     .control_bytes = 4096,
     .prepare = prepare,
 };

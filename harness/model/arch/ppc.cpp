@@ -16,6 +16,7 @@ const Contract contract_ppc{
     .target = "ppc",
     .kexec_arch = std::uint64_t{20} << 16,
     .bits = 32,
+    .dumped_registers = 48,
     .destination_limit = destination_limit,
     .control_bytes = 4096,
 };

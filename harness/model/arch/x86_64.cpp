@@ -49,6 +49,7 @@ const Contract contract_x86_64{
     .target = "x86_64",
     .kexec_arch = std::uint64_t{62} << 16,
     .bits = 64,
+    .dumped_registers = 27,
     .destination_limit = destination_limit,
     .control_bytes = 8192,
     .file_format = &bzimage64,

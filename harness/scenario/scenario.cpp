@@ -122,6 +122,7 @@ void add_features(Case& item) {
   for (const Step& step : item.steps) {
     if (const auto* load = std::get_if<LoadStep>(&step.action)) {
       if (load->witness) need(item, "witness");
+      if (load->digest) need(item, "digest");
       if (load->abi != native_abi) need(item, load->abi);
     } else if (const auto* unload = std::get_if<UnloadStep>(&step.action)) {
       if (unload->abi != native_abi) need(item, unload->abi);

@@ -63,7 +63,7 @@ void change(File& file, const scenario::FileSpec& spec, std::optional<std::uint6
 
 /// Where the image's headers tell of a signature, whether it is one that the kernel under test trusts, and still good.
 Signature signature_of(const File& file, const scenario::FileSpec& spec, bool trusted) {
-  const Signature found = model::unverified_signature(file.head);
+  const Signature found = model::unverified_signature(file.head, file.size);
   if (found != Signature::unknown || !trusted) return found;
   return spec.edits.empty() && !spec.size ? Signature::trusted : Signature::broken;
 }

@@ -4,7 +4,7 @@
 
 namespace kexlab::model {
 // The certificate table is the fifth data directory of the optional header. Source: include/linux/pe.h.
-Signature unverified_signature(ByteView head) {
+Signature unverified_signature(ByteView head, std::uint64_t size) {
   constexpr std::uint32_t pe = 0x4550;  // "PE\0\0"
   constexpr std::uint16_t mz = 0x5a4d, pe32 = 0x10b, pe32_plus = 0x20b;
   constexpr std::size_t file_header_bytes = 24, entry = 4 * 8;
@@ -14,10 +14,13 @@ Signature unverified_signature(ByteView head) {
   const std::size_t optional = at + file_header_bytes;
   const auto magic = little_field<std::uint16_t>(head, optional);
   if (magic != pe32 && magic != pe32_plus) return Signature::no_pe;
+  constexpr std::size_t header_size = 60;  // in both optional headers
+  if (little_field<std::uint32_t>(head, optional + header_size) >= size) return Signature::no_pe;
   const std::size_t certificates = optional + (magic == pe32 ? 96 : 112) + entry;
-  const bool there =
-      little_field<std::uint32_t>(head, certificates) != 0 && little_field<std::uint32_t>(head, certificates + 4) != 0;
-  return there ? Signature::unknown : Signature::none;
+  const std::uint64_t start = little_field<std::uint32_t>(head, certificates);
+  const std::uint64_t length = little_field<std::uint32_t>(head, certificates + 4);
+  if (start == 0 || length == 0) return Signature::none;
+  return start + length > size ? Signature::no_pe : Signature::unknown;
 }
 
 }  // namespace kexlab::model

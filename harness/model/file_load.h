@@ -18,7 +18,7 @@ namespace kexlab::model {
 
 /// What the kernel finds where it looks for a signature in a kernel image.
 enum class Signature {
-  no_pe,    ///< the image is no PE file, which has no place for one
+  no_pe,    ///< the image is no PE file, which has no place for one, or ends before the one that its headers tell of
   none,     ///< nothing
   trusted,  ///< good, by a key of the running kernel's keyrings
   unknown,  ///< good, by a key that they do not have
@@ -62,8 +62,8 @@ Prediction predict(const Situation& situation, const FileCall& call, const scena
 /// All rules of kexec_file_load(2) in the order in which the kernel applies them. Their names begin with "file_".
 std::vector<const Rule*> file_rules();
 
-/// What the headers alone tell of an image's signature: no_pe, none, or unknown where there is one.
+/// What the headers alone tell of the signature of an image of `size` bytes: no_pe, none, or unknown where there is one.
 /// Source: crypto/asymmetric_keys/verify_pefile.c.
-Signature unverified_signature(ByteView head);
+Signature unverified_signature(ByteView head, std::uint64_t size);
 
 }  // namespace kexlab::model

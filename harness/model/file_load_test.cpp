@@ -384,19 +384,24 @@ TEST(FileRules, AreToldOnceEachWithSourceAndText) {
 
 TEST(CertificateTable, IsTheFifthDirectory) {
   Bytes head(512);
-  EXPECT_EQ(unverified_signature(head), Signature::no_pe);
+  constexpr std::uint64_t size = 0x1100;
+  EXPECT_EQ(unverified_signature(head, size), Signature::no_pe);
   put(head, 0, 0x5a4d, 2);
   put(head, 0x3c, 0x80, 4);
-  EXPECT_EQ(unverified_signature(head), Signature::no_pe);
+  EXPECT_EQ(unverified_signature(head, size), Signature::no_pe);
   put(head, 0x80, 0x4550, 4);
   put(head, 0x98, 0x20b, 2);
-  EXPECT_EQ(unverified_signature(head), Signature::none);
+  EXPECT_EQ(unverified_signature(head, size), Signature::none);
   put(head, 0x98 + 112 + 32, 0x1000, 4);
-  EXPECT_EQ(unverified_signature(head), Signature::none);
+  EXPECT_EQ(unverified_signature(head, size), Signature::none);
   put(head, 0x98 + 112 + 36, 0x100, 4);
-  EXPECT_EQ(unverified_signature(head), Signature::unknown);
+  EXPECT_EQ(unverified_signature(head, size), Signature::unknown);
+  EXPECT_EQ(unverified_signature(head, size - 1), Signature::no_pe) << "it ends inside the table";
+  put(head, 0x98 + 60, 0x400, 4);
+  EXPECT_EQ(unverified_signature(head, 0x401), Signature::no_pe);
+  EXPECT_EQ(unverified_signature(head, 0x400), Signature::no_pe) << "nothing behind the headers";
   head.resize(0x98 + 112 + 36);
-  EXPECT_EQ(unverified_signature(head), Signature::none) << "a head that ends before the size";
+  EXPECT_EQ(unverified_signature(head, size), Signature::none) << "a head that ends before the size";
 }
 
 }  // namespace

@@ -85,6 +85,10 @@ Registers m68k() {
           {"itt0", 0},        {"itt1", 0},   {"dtt0", 0},    {"dtt1", 0}};
 }
 
+Registers parisc() {
+  return {{"rp", 0x88000000}, {"arg0", 0x6000}, {"arg1", 0}, {"arg2", 0}, {"arg3", 0}, {"psw", 0}, {"eiem", 0}};
+}
+
 Registers ppc() { return {{"r3", 0}, {"r4", 0x88000000}, {"r5", 0x88000000}, {"msr", 0x21000}, {"pid", 0}}; }
 
 Registers loongarch64(std::uint64_t crmd) {
@@ -104,7 +108,7 @@ Registers with(Registers registers, const char* name, std::uint64_t value) {
 }
 
 // Excerpts of what witnesses told on Debian's 6.1.192 and 6.12.117 (both gave the same; riscv64: 6.12.107) under
-// QEMU 7.2; loongarch64: 7.2.13 under QEMU 10.0; m68k, ppc: small-6.1. Entry and device tree are those of riscv64's
+// QEMU 7.2; loongarch64: 7.2.13 under QEMU 10.0; m68k, ppc, parisc: small-6.1. Entry and device tree are those of riscv64's
 // load in all rows.
 const Seen seen[] = {
     {"-cpu max", "x86_64", x86_64(0x1020)},
@@ -119,6 +123,7 @@ const Seen seen[] = {
     {"reboot", "riscv64", riscv64(0x200000100)},
     {"reboot", "m68k", m68k()},
     {"reboot", "ppc", ppc()},
+    {"reboot", "parisc", parisc()},
     {"reboot", "loongarch64", loongarch64(0xb0)},
 };
 

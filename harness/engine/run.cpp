@@ -107,6 +107,13 @@ unsigned word_bits(const Target& target) {
   return arch == nullptr ? 64 : arch->bits;
 }
 
+/// Why the machine cannot have the memory that a case asks for; empty where it can.
+std::string why_no_memory(const scenario::Case& what, const Target& target) {
+  const Limitation* limit = target.limit("usual_memory");
+  if (limit == nullptr || what.guest.memory_mib.value_or(0) <= target.memory_mib) return {};
+  return fmt::format("{} MiB of memory: {} ({})", *what.guest.memory_mib, limit->cause, limit->source);
+}
+
 std::string why_skip(const scenario::Case& what, const Bench& bench) {
   const images::Kernel& kernel = bench.self;
   std::vector<std::string> needs{"KEXEC"};
@@ -124,6 +131,7 @@ std::string why_skip(const scenario::Case& what, const Bench& bench) {
       return "a program of " + bench.target->name + " cannot say numbers of more than 32 bits";
     if (feature == "witness" && bench.witness.empty()) return "there is no witness for " + bench.target->name;
   }
+  if (auto why = why_no_memory(what, *bench.target); !why.empty()) return why;
   if (bench.next.config_known && !bench.next.has("KEXEC") && loads_in_next(what)) {
     return fmt::format(
         "the second kernel {} is built without CONFIG_KEXEC, says its own configuration, and this case loads there",

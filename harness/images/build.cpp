@@ -27,8 +27,8 @@ Result<std::vector<NamedText>> embedded_texts(const std::vector<std::string>& na
   return texts;
 }
 
-Result<Recipe> make_recipe(const Target& target, const CatalogueRow& row, const std::vector<fs::path>& patches) {
-  Recipe recipe{target.triplet, row.kernel_arch, row.image, {}, {}, {}, row.keep, row.signing_key};
+Result<Recipe> make_recipe(const std::string& cross, const CatalogueRow& row, const std::vector<fs::path>& patches) {
+  Recipe recipe{cross, row.kernel_arch, row.image, {}, {}, {}, row.keep, row.signing_key};
   auto fragments = embedded_texts(row.fragments);
   if (!fragments) return tl::unexpected(fragments.error());
   recipe.fragments = std::move(*fragments);
@@ -50,8 +50,8 @@ std::string kernel_name(const CatalogueRow& row, const Recipe& recipe) {
   return name;
 }
 
-Result<std::string> compiler_version(const std::string& triplet) {
-  const auto told = demand(Command{{triplet + "-gcc", "--version"}, {}, {}, std::chrono::seconds{30}, 0, {}, {}},
+Result<std::string> compiler_version(const std::string& cross) {
+  const auto told = demand(Command{{cross + "gcc", "--version"}, {}, {}, std::chrono::seconds{30}, 0, {}, {}},
                            "ask the compiler's version");
   if (!told) return tl::unexpected(told.error());
   return told->out.substr(0, told->out.find('\n'));
@@ -130,14 +130,16 @@ Result<Kernel> build_kernel(const Target& target, const CatalogueRow& row, const
     return fail(Errc::invalid_argument, "build kernel " + row.name,
                 "its row in the catalogue names a package, no source", "choose a row with `source`");
   }
-  auto recipe = make_recipe(target, row, patches);
+  const auto cross = find_compiler(target, progress);
+  if (!cross) return tl::unexpected(cross.error());
+  auto recipe = make_recipe(*cross, row, patches);
   if (!recipe) return tl::unexpected(recipe.error());
   const BuildSteps steps{.patches = !recipe->patches.empty(), .signing = !recipe->signing_key.empty()};
-  if (auto tools = check_build_tools(target.triplet, steps); !tools) return tl::unexpected(tools.error());
+  if (auto tools = check_build_tools(steps); !tools) return tl::unexpected(tools.error());
   const auto tarball = source_tarball(target, row, progress);
   if (!tarball) return tl::unexpected(tarball.error());
   recipe->tarball = tarball->file;
-  const auto compiler = compiler_version(target.triplet);
+  const auto compiler = compiler_version(*cross);
   if (!compiler) return tl::unexpected(compiler.error());
   const auto cache = cache_folder();
   auto store = kernel_store();

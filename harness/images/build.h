@@ -19,7 +19,7 @@ struct NamedText {
 
 /// Everything that decides what comes out of a build.
 struct Recipe {
-  std::string triplet;      ///< CROSS_COMPILE without its last dash
+  std::string cross;        ///< CROSS_COMPILE: "sh4-linux-gnu-", with a folder where it is not the machine's own
   std::string kernel_arch;  ///< ARCH
   std::string image;        ///< in the build tree
   std::filesystem::path tarball;
@@ -47,9 +47,12 @@ std::vector<std::string> dropped_options(const std::vector<NamedText>& fragments
 struct BuildSteps {
   bool patches = false, signing = false;
 };
-/// Tools and headers that the build of a kernel needs. Error: not_found, naming the first that is missing and its
-/// package.
-Status check_build_tools(const std::string& triplet, BuildSteps steps);
+/// Tools and headers that the build of a kernel needs beside the compiler. Error: not_found, naming the first that is
+/// missing and its package.
+Status check_build_tools(BuildSteps steps);
+/// The prefix of the target's compiler (Recipe::cross), fetched where its row names another suite. Errors: not_found,
+/// naming the package; those of get_programs.
+Result<std::string> find_compiler(const Target& target, const Progress& progress);
 /// The Debian package with a target's compiler; `language` is "gcc" or "g++".
 std::string compiler_package(std::string_view triplet, std::string_view language);
 

@@ -6,6 +6,8 @@
 
 #include "harness/images/file.h"
 #include "harness/images/process.h"
+#include "harness/images/programs.h"
+#include "harness/images/store.h"
 #include "harness/images/test_archive.h"
 #include "harness/images/test_folder.h"
 
@@ -61,21 +63,39 @@ TEST(CompilerPackage, IsNamedAsDebianNamesIt) {
   EXPECT_EQ(compiler_package("mips64el_x-linux-gnu", "g++"), "g++-mips64el-x-linux-gnu");
 }
 
-TEST(CheckBuildTools, AMissingCompilerIsNamedWithItsPackage) {
-  const auto checked = check_build_tools("pdp11-linux-gnu", {});
+TEST(FindCompiler, OneThatIsMissingIsNamedWithItsPackage) {
+  Target target;
+  target.triplet = "pdp11-linux-gnu";
+  const auto checked = find_compiler(target, {});
   ASSERT_FALSE(checked.has_value());
   EXPECT_EQ(checked.error().code, Errc::not_found);
   EXPECT_THAT(checked.error().str(),
               testing::AllOf(HasSubstr("pdp11-linux-gnu-gcc"), HasSubstr("package gcc-pdp11-linux-gnu")));
 }
 
+TEST(FindCompiler, OneOfAnotherSuiteIsTakenFromWhereItWasUnpacked) {
+  const TestFolder cache;
+  const Variable home("XDG_CACHE_HOME", cache.path().c_str());
+  Target target;
+  target.triplet = "t-linux-gnu";
+  target.compiler_suite = "next";
+  Store store(cache.path() / "kexlab" / "programs");
+  const auto folder = store.get(
+      compiler_set(target).key(),
+      [](const std::filesystem::path& into) { return write_file(into / "gcc", as_bytes("#!/bin/sh\n")); }, {});
+  ASSERT_TRUE(folder.has_value()) << folder.error().str();
+  const auto found = find_compiler(target, {});
+  ASSERT_TRUE(found.has_value()) << found.error().str();
+  EXPECT_EQ(*found, (*folder / "usr" / "bin" / "t-linux-gnu-").string());
+}
+
 TEST(CheckBuildTools, AMissingToolIsNamedWithItsPackage) {
   const TestFolder folder;
-  for (const char* name : {"t-gcc", "make", "flex", "bc", "gcc"}) {
+  for (const char* name : {"make", "flex", "bc", "gcc"}) {
     std::filesystem::permissions(folder.file(name, "#!/bin/sh\n"), std::filesystem::perms::owner_all);
   }
   const Variable path("PATH", folder.path().c_str());
-  EXPECT_THAT(check_build_tools("t", {}).error().str(), HasSubstr("package bison"));
+  EXPECT_THAT(check_build_tools({}).error().str(), HasSubstr("package bison"));
 }
 
 /// A source tree whose make does what the kernel's does, as far as the steps can tell.
@@ -94,7 +114,7 @@ Image:
 
 struct Trial {
   explicit Trial(std::string source = "good\n") {
-    recipe.triplet = "t-linux-gnu";
+    recipe.cross = "t-linux-gnu-";
     recipe.kernel_arch = "x";
     recipe.image = "arch/x/boot/Image";
     recipe.fragments = {{"f.config", "CONFIG_KEXEC=y\n"}};

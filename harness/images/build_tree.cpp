@@ -88,7 +88,7 @@ class Build {
   }
 
   [[nodiscard]] Command make_command(std::vector<std::string> arguments) const {
-    const std::string cross = recipe_.triplet + "-";
+    const std::string& cross = recipe_.cross;
     const std::string compiler = find_program("ccache").empty() ? cross + "gcc" : "ccache " + cross + "gcc";
     Command command;
     command.argv = {"make", "ARCH=" + recipe_.kernel_arch, "CROSS_COMPILE=" + cross, "CC=" + compiler};
@@ -212,13 +212,17 @@ std::string compiler_package(std::string_view triplet, std::string_view language
   return package;
 }
 
-Status check_build_tools(const std::string& triplet, BuildSteps steps) {
+Result<std::string> find_compiler(const Target& target, const Progress& progress) {
+  const std::string prefix = target.triplet + "-";
+  if (!target.compiler_suite.empty())
+    return toolchain(target, progress).map([&](const fs::path& folder) { return (folder / prefix).string(); });
+  if (!find_program(prefix + "gcc").empty()) return prefix;
+  return fail(Errc::not_found, "build a kernel", prefix + "gcc is missing",
+              "install the Debian package " + compiler_package(target.triplet, "gcc"));
+}
+
+Status check_build_tools(BuildSteps steps) {
   const std::string asked = "build a kernel";
-  const std::string compiler = triplet + "-gcc";
-  if (find_program(compiler).empty()) {
-    return fail(Errc::not_found, asked, compiler + " is missing",
-                "install the Debian package " + compiler_package(triplet, "gcc"));
-  }
   std::vector<Need> programs{{"make", "make"}, {"flex", "flex"}, {"bison", "bison"}, {"bc", "bc"}, {"gcc", "gcc"}};
   if (steps.patches) programs.push_back({"patch", "patch"});
   if (steps.signing) programs.insert(programs.end(), {{"openssl", "openssl"}, {"sbsign", "sbsigntool"}});

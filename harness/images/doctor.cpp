@@ -85,13 +85,16 @@ Check check_sources(const Target& target) {
   return {name, State::ok, std::to_string(sources->size()) + " apt sources", ""};
 }
 
+Check kernel_builds_lack(const Error& error) {
+  return {"kernel builds", State::warn, error.broke, error.hint + " to build kernels from source"};
+}
+
 Check check_kernel_builds(const std::vector<Target>& targets) {
   for (const auto& target : targets) {
-    if (!target.compiler_suite.empty()) continue;  // kernels are built by the machine's own compilers alone
-    const auto tools = check_build_tools(target.triplet, {.patches = true});
-    if (!tools)
-      return {"kernel builds", State::warn, tools.error().broke, tools.error().hint + " to build kernels from source"};
+    if (!target.compiler_suite.empty()) continue;  // check_compiler() tells of it, and it is fetched for a build
+    if (const auto compiler = find_compiler(target, {}); !compiler) return kernel_builds_lack(compiler.error());
   }
+  if (const auto tools = check_build_tools({.patches = true}); !tools) return kernel_builds_lack(tools.error());
   return {"kernel builds", State::ok, "all tools are there", ""};
 }
 

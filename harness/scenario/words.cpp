@@ -82,7 +82,8 @@ std::vector<std::string> feature_names() {
   std::vector<std::string> names{"kernel",        "witness",     "crash",        "jump",
                                  "hold",          "snapshot",    "icount",       "empty_crash_segment",
                                  "little_memory", "64_bits",     "kernel_place", "long_cmdline",
-                                 "power_off",     "much_memory", "file_crash",   "digest"};
+                                 "power_off",     "much_memory", "file_crash",   "digest",
+                                 "usual_memory"};
   for (std::string& name : abi_names()) names.push_back(std::move(name));
   return names;
 }

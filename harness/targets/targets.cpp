@@ -92,6 +92,7 @@ Result<Target> read_target(const yaml::Node& node) {
   row.required("channel", out.channel, read_channel);
   row.optional("kvm_host", out.kvm_host);
   row.optional("counter_register", out.counter_register);
+  row.optional("ports_before_console", out.ports_before_console, yaml::between(0, 3));
   row.optional("counter_ns", out.counter_ns, yaml::between(0, 1'000'000));
   row.optional("abis", out.abis, yaml::list_of(read_abi));
   row.required("witness_address", out.witness_address);

@@ -8,6 +8,8 @@
 /* Longest text of a record, in bytes; far below wire::max_payload. What does not fit is cut off. */
 #define LINE_SIZE 512
 
+#pragma GCC visibility push(hidden) /* inside the one image, as in machine.h */
+
 struct line {
   char text[LINE_SIZE];
   uint32_t size;
@@ -25,5 +27,7 @@ void line_bytes(struct line *line, const char *key, const uint8_t *bytes, uint32
 void line_word(struct line *line, const char *word);
 /* Writes the frame with witness_putc. The line keeps its text. */
 void line_send(const struct line *line);
+
+#pragma GCC visibility pop
 
 #endif

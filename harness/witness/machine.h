@@ -27,7 +27,9 @@ void witness_end(void) __attribute__((noreturn));
  * entry is not the image's first byte. Where a target's kernel never comes back it does not give this: the common
  * part's own, weak, ends the machine. */
 void witness_return(void) __attribute__((noreturn));
-/* 1 where the image was entered at what witness_return left behind. Weak likewise. */
+/* 1 where the image was entered at what witness_return left behind; WITNESS_FIXED_ENTRY where the target's kernel does
+ * not take a place from it. Weak likewise. */
+#define WITNESS_FIXED_ENTRY 2
 extern uint32_t witness_entered_again;
 
 /* Where the target's code finds physical memory: at the physical address plus `offset`, as far as `size` (0: as far as
@@ -53,7 +55,7 @@ struct witness_state {
   const char *names;
   uint32_t register_count;
   uint32_t round; /* how often the image was entered; 0: it is not to come back, and need not tell */
-  uint32_t again; /* entered where it asked for when it left */
+  uint32_t again; /* witness_entered_again */
   struct witness_window window;
 };
 

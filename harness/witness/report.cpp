@@ -125,7 +125,7 @@ Status WitnessReport::take_begin(Reader& reader) {
   const bool returns = reader.more();
   const auto round = returns ? reader.count("round") : 0;
   const auto entry = returns ? reader.value("entry") : std::string_view("start");
-  if (entry != "start" && entry != "again") reader.fail();
+  if (entry != "start" && entry != "again" && entry != "fixed") reader.fail();
   if (!reader.done() || !is_name(target)) return tl::unexpected(refuse("a `begin` record that is malformed"));
   if (version != WITNESS_VERSION)
     return tl::unexpected(refuse(fmt::format("version {}, expected {}", version, WITNESS_VERSION)));
@@ -137,7 +137,7 @@ Status WitnessReport::take_begin(Reader& reader) {
   target_ = target;
   base_ = base;
   round_ = round;
-  again_ = entry == "again";
+  again_ = entry == "fixed" ? std::nullopt : std::optional(entry == "again");
   progress_ = Progress::begun;
   return {};
 }
@@ -253,10 +253,10 @@ void WitnessReport::add_round_problems(std::vector<std::string>& out) const {
   if (round_ != expected_.round) {
     out.push_back(fmt::format("the witness counts its entry number {}, expected {}: what it wrote before was not kept",
                               round_, expected_.round));
-  } else if (again_ != (round_ > 1)) {
+  } else if (again_ && *again_ != (round_ > 1)) {
     out.push_back(
         fmt::format("the witness's entry number {} was at {}", round_,
-                    again_ ? "the place that only a return names" : "its first byte, not where it asked for"));
+                    *again_ ? "the place that only a return names" : "its first byte, not where it asked for"));
   }
 }
 

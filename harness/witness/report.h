@@ -88,7 +88,7 @@ class WitnessReport {
   std::string target_;
   std::uint64_t base_ = 0;
   std::uint32_t round_ = 0;  ///< 0: told nothing of it
-  bool again_ = false;
+  std::optional<bool> again_ = false;  ///< nothing: the target's kernel enters at one place ever
   Registers registers_;
   std::vector<Finding> findings_;
   std::optional<Fault> fault_;

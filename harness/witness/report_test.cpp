@@ -88,6 +88,11 @@ TEST(WitnessReport, ItsNextEntryIsWhereItAskedFor) {
               ElementsAre(HasSubstr("that only a return names")));
 }
 
+TEST(WitnessReport, WhereAKernelKnowsOneEntryOnlyItIsTheSameInEveryRound) {
+  EXPECT_THAT(report_of_round(1, " round=1 entry=fixed").problems(), IsEmpty());
+  EXPECT_THAT(report_of_round(2, " round=2 entry=fixed").problems(), IsEmpty());
+}
+
 TEST(WitnessReport, RoundsAreNumbersAndEntriesHaveNames) {
   for (const char* rest : {" round=x entry=start", " round=1 entry=end", " round=1", " entry=start"}) {
     const auto report = report_of_round(1, rest);

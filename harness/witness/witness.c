@@ -125,6 +125,9 @@ static void send_registers(const struct witness_state *state) {
   line_send(&line);
 }
 
+/* By witness_entered_again. No pointers, which would have to be relocated. */
+static const char entry_names[][6] = {"start", "again", "fixed"};
+
 static uint32_t send_begin(const struct witness_state *state) {
   const struct witness_header *header = state->header;
   const uint32_t count = header->count < WITNESS_MAX_ENTRIES ? header->count : WITNESS_MAX_ENTRIES;
@@ -136,7 +139,7 @@ static uint32_t send_begin(const struct witness_state *state) {
   line_count(&line, "count", count);
   if (state->round != 0) {
     line_count(&line, "round", state->round);
-    line_text(&line, "entry", state->again ? "again" : "start", 5);
+    line_text(&line, "entry", entry_names[state->again], 5);
   }
   line_send(&line);
   return count;

@@ -19,7 +19,7 @@
  * indices, counts and versions are decimal. Keys come in this order:
  *
  *   begin version=1 nonce=<32 hex digits> target=<name> base=<address of the image> count=<entries>
- *         [round=<n> entry=<start|again>]                              with WITNESS_RETURN only
+ *         [round=<n> entry=<start|again|fixed>]                        with WITNESS_RETURN only
  *   regs <register>=<number> ...         as many of these records as it takes
  *   seg index=<i> digest=<ok|bad> found=<number> zero=<ok|bad> [at=<address of the first byte that is not zero>]
  *   seg index=<i> skip                   the entry has WITNESS_SKIP
@@ -28,7 +28,8 @@
  *   end count=<entries> bad=<segments that are bad or unreachable>
  *
  * COMING BACK. With WITNESS_RETURN the witness goes back after its `end` record, and leaves behind where it is to be
- * entered the next time: not at its first byte, so that it can tell (`entry=again`) that this was heeded. `round` is
+ * entered the next time: not at its first byte, so that it can tell (`entry=again`) that this was heeded. A kernel that
+ * enters an image at one place ever heeds nothing; then it tells `entry=fixed`. `round` is
  * how often it was entered, counted in its own memory: it goes on counting only where what it wrote was kept.
  *
  * One `seg` record for each entry, in the order of the table. The entry with WITNESS_SELF has zero=ok always, and is

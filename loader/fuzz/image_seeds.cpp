@@ -31,6 +31,7 @@ std::map<std::string, Bytes> seeds() {
       {"zimage-gzip", zimage({.payload = gzip(kernel_data())})},
       {"riscv", riscv_image()},
       {"loongarch", loongarch_image()},
+      {"superh", sh_zimage()},
       {"s390", s390_image()},
       {"vmlinux-x86_64", kernel},
       {"vmlinux-pvh", elf({.segments = {{.bytes = kernel_data()}, {.type = 4, .bytes = note("Xen", 18, noise(8))}}})},

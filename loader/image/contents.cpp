@@ -22,6 +22,7 @@ constexpr unsigned config_tries = 4;
 std::optional<Range> payload_of(const Image& image) {
   if (image.bzimage) return Range::sized(image.bzimage->payload_offset, image.bzimage->payload_size);
   if (image.zimage) return Range::sized(image.zimage->payload_offset, image.zimage->payload_size);
+  if (image.sh_zimage) return Range::sized(image.sh_zimage->payload_offset, image.sh_zimage->payload_size);
   return std::nullopt;
 }
 

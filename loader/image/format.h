@@ -32,6 +32,8 @@ bool probe_elf(ByteView file);
 Result<Image> parse_elf(ByteView file, const Ask& ask);
 bool probe_zimage(ByteView file);
 Result<Image> parse_zimage(ByteView file, const Ask& ask);
+bool probe_sh_zimage(ByteView file);
+Result<Image> parse_sh_zimage(ByteView file, const Ask& ask);
 bool probe_arm64_image(ByteView file);
 Result<Image> parse_arm64_image(ByteView file, const Ask& ask);
 bool probe_riscv_image(ByteView file);

@@ -16,6 +16,8 @@ const char* to_string(Format format) {
       return "arm64 Image";
     case Format::zimage:
       return "zImage";
+    case Format::sh_zimage:
+      return "SuperH zImage";
     case Format::s390_image:
       return "s390 image";
     case Format::riscv_image:

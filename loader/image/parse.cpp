@@ -20,6 +20,7 @@ constexpr std::array rows{
     FormatRow{Format::elf, "ELF", probe_elf, parse_elf},
     FormatRow{Format::arm64_image, "arm64 Image", probe_arm64_image, parse_arm64_image},
     FormatRow{Format::zimage, "zImage", probe_zimage, parse_zimage},
+    FormatRow{Format::sh_zimage, "SuperH zImage", probe_sh_zimage, parse_sh_zimage},
     FormatRow{Format::s390_image, "s390 image", probe_s390_image, parse_s390_image},
     FormatRow{Format::riscv_image, "riscv Image", probe_riscv_image, parse_riscv_image},
     FormatRow{Format::loongarch_image, "LoongArch Image", probe_loongarch_image, parse_loongarch_image},

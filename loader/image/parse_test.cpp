@@ -46,6 +46,7 @@ std::vector<Good> good_images() {
   const Bytes arm64_flat = arm64_image({.pe = false});
   const Bytes zi = zimage();
   const Bytes zi_be = zimage({.order = 0x01020304});
+  const Bytes sh = sh_zimage();
   const Bytes s390 = s390_image();
   const Bytes riscv = riscv_image();
   const Bytes riscv32 = riscv_image({.text_offset = 0x400000});
@@ -68,6 +69,7 @@ std::vector<Good> good_images() {
       {"arm64_without_efi", arm64_flat, arm64_flat, "arm64 Image for arm64, 4 KiB pages", Cut::is_missed},
       {"zimage", zi, zi, "zImage for arm"},
       {"zimage_big_endian", zi_be, zi_be, "zImage for arm, big-endian"},
+      {"superh_zimage", sh, sh, "SuperH zImage for sh4", Cut::is_missed},
       {"s390", s390, s390, "s390 image for s390x", Cut::is_missed},
       {"s390_in_gzip", gzip(s390), s390, "s390 image for s390x, packed in gzip"},
       {"riscv64", riscv, riscv, "riscv Image for riscv64"},
@@ -113,7 +115,7 @@ void expect_sound(const Image& image) {
   }
   const unsigned facts = unsigned{image.bzimage.has_value()} + image.arm64.has_value() + image.riscv.has_value() +
                          image.elf.has_value() + image.zimage.has_value() + image.s390.has_value() +
-                         image.loongarch.has_value();
+                         image.loongarch.has_value() + image.sh_zimage.has_value();
   EXPECT_EQ(facts, 1U);
   EXPECT_TRUE(expect_arch(image, image.arch));
 }
@@ -240,6 +242,26 @@ TEST(BzImage, WhatItsVersionSaysIsMadePrintable) {
   const auto image = parse_image(bzimage({.version = "6.1\x1b[2J (x)"}), "hostile");
   ASSERT_TRUE(image) << image.error().str();
   EXPECT_EQ(image->bzimage->version, "6.1?[2J (x)");
+}
+
+TEST(ShZImage, TellsWhereItIsLinkedAndWhereItsKernelIsEntered) {
+  const Bytes file = sh_zimage();
+  const auto image = parse_image(file, "zImage");
+  ASSERT_TRUE(image) << image.error().str();
+  EXPECT_EQ(image->sh_zimage->kernel_entry, 0x8c011000U);
+  EXPECT_THAT(image->parts, ElementsAre(LoadPart{.file_size = file.size(),
+                                                 .physical = 0x8c800000,
+                                                 .memory_size = file.size() + 0x9000,
+                                                 .virtual_address = 0x8c800000}));
+  EXPECT_EQ(image->version, "6.1.0-test") << "from the kernel inside";
+  EXPECT_EQ(unpack_payload(*image).value(), kernel_data());
+}
+
+TEST(ShZImage, OneWhoseKernelCannotBeUnpackedCanBeLoaded) {
+  const auto image = parse_image(sh_zimage({.payload = noise(100)}), "zImage");
+  ASSERT_TRUE(image) << image.error().str();
+  EXPECT_EQ(image->version, "");
+  EXPECT_EQ(unpack_payload(*image).error().code, Errc::unsupported);
 }
 
 TEST(S390, TellsWhereItLiesAndHowLongItsCommandLineMayBe) {

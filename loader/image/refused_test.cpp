@@ -75,6 +75,15 @@ std::vector<Bad> bad_s390_images() {
   };
 }
 
+std::vector<Bad> bad_sh_zimages() {
+  return {
+      {"sh_without_kexecs_magic", sh_zimage({.magic = 0x400000f1}), Errc::unsupported, "data of an unknown format"},
+      {"sh_that_does_not_know_where_it_is", sh_zimage({.mova = 0xe70e}), Errc::corrupt, "its third instruction"},
+      {"sh_whose_own_address_is_too_low", sh_zimage({.linked = 0xffffffc0}), Errc::corrupt, "its third instruction"},
+      {"sh_with_less_memory_than_bytes", sh_zimage({.heap = 0xffffff00}), Errc::corrupt, "and has "},
+  };
+}
+
 std::vector<Bad> bad_bzimages() {
   const Bytes good = bzimage();
   return {
@@ -158,8 +167,10 @@ std::vector<Bad> bad_loongarch_images() {
       {"linked_where_it_runs", loongarch_image({.entry = 0x9000000000201000}), Errc::unsupported, "virtual address"},
       {"no_image_size", loongarch_image({.image_size = 0}), Errc::corrupt, "the effective size allow 64 to 0"},
       {"small_image_size", loongarch_image({.image_size = good.size() - 1}), Errc::corrupt, "size allow 64 to"},
-      {"entry_before_the_kernel", loongarch_image({.entry = 0x1fffff}), Errc::corrupt, "the entry 2097151 lies outside"},
-      {"entry_behind_the_kernel", loongarch_image({.entry = 0x400000}), Errc::corrupt, "the entry 4194304 lies outside"},
+      {"entry_before_the_kernel", loongarch_image({.entry = 0x1fffff}), Errc::corrupt,
+       "the entry 2097151 lies outside"},
+      {"entry_behind_the_kernel", loongarch_image({.entry = 0x400000}), Errc::corrupt,
+       "the entry 4194304 lies outside"},
   };
 }
 
@@ -224,6 +235,7 @@ TEST_P(BadImage, IsRefusedWithTheReason) {
 const auto named = [](const auto& row) { return row.param.name; };
 INSTANTIATE_TEST_SUITE_P(NotAKernel, BadImage, ::testing::ValuesIn(not_kernels()), named);
 INSTANTIATE_TEST_SUITE_P(S390, BadImage, ::testing::ValuesIn(bad_s390_images()), named);
+INSTANTIATE_TEST_SUITE_P(ShZImage, BadImage, ::testing::ValuesIn(bad_sh_zimages()), named);
 INSTANTIATE_TEST_SUITE_P(BzImage, BadImage, ::testing::ValuesIn(bad_bzimages()), named);
 INSTANTIATE_TEST_SUITE_P(Elf, BadImage, ::testing::ValuesIn(bad_elfs()), named);
 INSTANTIATE_TEST_SUITE_P(Riscv, BadImage, ::testing::ValuesIn(bad_riscv_images()), named);

@@ -359,6 +359,34 @@ inline Bytes zimage(const ZSpec& spec = {}) {
   return join(join(file, spec.payload), Bytes(8));
 }
 
+struct ShZSpec {
+  Bytes payload = gzip(kernel_data());
+  std::uint32_t linked = 0x8c800000, entry = 0x8c011000;
+  std::uint32_t heap = 0x9000;  // behind the payload: what the unpacker writes to
+  std::uint16_t mova = 0xc70e;  // the word at 0x40
+  std::uint32_t magic = 0x400000f0;
+};
+
+/// SuperH's zImage: code that knows its own address, words, no-ops, what looks like x86's header, the payload.
+inline Bytes sh_zimage(const ShZSpec& spec = {}) {
+  constexpr std::size_t own_address = 0x40, last = 0xec, code = 0x240;
+  Bytes file(code);
+  const auto u32 = [&](std::size_t at, std::uint32_t value) { write_int(file, at, value, little); };
+  for (std::size_t at = 0; at < 0x200; at += 4) u32(at, 0x00090009);
+  write_int<std::uint16_t>(file, 4, spec.mova, little);
+  u32(own_address, spec.linked + own_address);
+  const auto size = static_cast<std::uint32_t>(code + spec.payload.size());
+  u32(last - 24, spec.linked + size);              // where what the unpacker writes to begins
+  u32(last - 20, spec.linked + size + spec.heap);  // and ends
+  u32(last - 16, 0x500000f0);
+  u32(last - 12, spec.magic);
+  u32(last - 8, spec.linked + 0x300);
+  u32(last - 4, spec.linked + 0x200);
+  u32(last, spec.entry);
+  put(file, 0x202, "HdrS");
+  return join(file, spec.payload);
+}
+
 struct S390Spec {
   std::uint64_t cmdline_size = 512;
   std::uint64_t version = 0x10700;  // address of its text

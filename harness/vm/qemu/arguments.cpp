@@ -54,6 +54,7 @@ void append_streams(Words& words, const GuestSpec& spec, const Wiring& wiring) {
   const auto chardev = [&words](const std::string& id, int fd) {
     append(words, {"-chardev", "socket,id=" + id + ",fd=" + std::to_string(fd)});
   };
+  for (unsigned port = 0; port < spec.target->ports_before_console; ++port) append(words, {"-serial", "null"});
   chardev("console", wiring.console);
   append(words, {"-serial", "chardev:console"});
   chardev("channel", wiring.channel);

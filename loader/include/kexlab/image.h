@@ -14,7 +14,7 @@
 
 namespace kexlab {
 
-enum class Format { bzimage, elf, arm64_image, zimage, riscv_image, s390_image, loongarch_image };
+enum class Format { bzimage, elf, arm64_image, zimage, sh_zimage, riscv_image, s390_image, loongarch_image };
 const char* to_string(Format format);
 
 /// Wrappers that were taken off, outermost first.
@@ -69,6 +69,14 @@ struct ZImageFacts {
   bool big_endian = false;
 };
 
+/// Facts of SuperH's zImage, whose one part is where it was linked for, unpacker's memory included, in virtual
+/// addresses. Source: arch/sh/boot/compressed/head_32.S (6.1).
+struct ShZImageFacts {
+  std::uint64_t kernel_entry = 0;    ///< virtual address of the unpacked kernel's entry, a page behind its parameters
+  std::uint64_t payload_offset = 0;  ///< bytes into Image::bytes of the compressed kernel; 0 where it was not found
+  std::uint64_t payload_size = 0;    ///< bytes, with what follows it
+};
+
 /// Facts of an s390 image. Source: arch/s390/include/asm/setup.h, struct parmarea (6.1).
 struct S390Facts {
   /// Offsets in the file and addresses in memory: the entry for a start that loads the image from its first byte on or
@@ -109,6 +117,7 @@ struct Image {
   std::optional<BzImageFacts> bzimage;
   std::optional<Arm64Facts> arm64;
   std::optional<ZImageFacts> zimage;
+  std::optional<ShZImageFacts> sh_zimage;
   std::optional<RiscvFacts> riscv;
   std::optional<LoongArchFacts> loongarch;
   std::optional<ElfFacts> elf;

@@ -111,9 +111,10 @@ Status prepare(Bench& bench) {
 }
 
 std::string Shape::str() const {
-  return fmt::format("{} {} {} MiB {} cpu{}{}{}{}", bench->target->name, bench->self.name, memory_mib, cpus,
+  return fmt::format("{} {} {} MiB {} cpu{}{}{}{}{}", bench->target->name, bench->self.name, memory_mib, cpus,
                      cargo.next ? " next " + bench->next.name : "", cargo.crash ? " crash " + bench->crash->name : "",
-                     count_instructions ? " icount" : "", cmdline.empty() ? "" : " " + cmdline);
+                     count_instructions ? " icount" : "", level.empty() ? "" : " " + level,
+                     cmdline.empty() ? "" : " " + cmdline);
 }
 
 Shape shape_of(const Bench& bench, const scenario::Case& what) {
@@ -125,6 +126,7 @@ Shape shape_of(const Bench& bench, const scenario::Case& what) {
   shape.cargo.self = true;  // so that cases with and without a kernel of their own share one guest
   shape.cargo.crash = bench.crash && shape.cargo.crash;
   shape.cmdline = what.guest.cmdline;
+  shape.level = what.guest.level;
   if (const auto mib = reservation_mib(target, what.guest); mib != 0)
     shape.cmdline += fmt::format("{}crashkernel={}M", shape.cmdline.empty() ? "" : " ", mib);
   return shape;
@@ -186,6 +188,10 @@ Result<vm::GuestSpec> ReadyGuest::spec() {
   spec.memory_mib = static_cast<unsigned>(shape_.memory_mib);
   spec.cpus = shape_.cpus;
   spec.accelerator = shape_.bench->accelerator.accelerator;
+  if (!shape_.level.empty()) {
+    spec.level = target.find_level(shape_.level);
+    spec.accelerator = vm::Accelerator::tcg;  // KVM keeps that level to itself
+  }
   spec.count_instructions = shape_.count_instructions;
   static std::atomic<unsigned> number{0};
   spec.workdir = options_.workdir / fmt::format("guest-{}", ++number);
@@ -198,6 +204,7 @@ fs::path ReadyGuest::snapshot_file(const vm::GuestSpec& spec) const {
                                 shape_.bench->target->machine, shape_.bench->target->cpu, shape_.bench->self.sha256,
                                 spec.initrd.filename().string(), spec.cmdline, spec.memory_mib, spec.cpus,
                                 vm::to_string(spec.accelerator));
+  if (spec.level != nullptr) key += "|" + spec.level->machine + "|" + spec.level->cpu;
   for (const auto& word : shape_.bench->target->qemu_args) key += "|" + word.value;
   for (const auto& word : shape_.bench->target->channel.qemu) key += "|" + word;
   return options_.cache / "snapshots" / (images::sha256(as_bytes(key)).substr(0, 32) + ".state");

@@ -137,6 +137,8 @@ std::string why_skip(const scenario::Case& what, const Bench& bench) {
         "the second kernel {} is built without CONFIG_KEXEC, says its own configuration, and this case loads there",
         bench.next.name);
   }
+  if (!what.guest.level.empty() && bench.target->find_level(what.guest.level) == nullptr)
+    return "the machine of " + bench.target->name + " starts no kernel at the level `" + what.guest.level + "`";
   const auto version = version_of(kernel.release);
   if (what.since && version < version_of(*what.since))
     return fmt::format("only since Linux {}, this is {}", *what.since, kernel.release);

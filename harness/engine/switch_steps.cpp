@@ -54,7 +54,7 @@ Verdict CaseRunner::on(const scenario::SwitchStep& change, StepRecord& record) {
 }
 
 witness::Handover CaseRunner::handover_of(const Loaded& loaded) const {
-  witness::Handover out{loaded.witness->round != 0, loaded.plan.entry, std::nullopt};
+  witness::Handover out{loaded.witness->round != 0, loaded.plan.entry, std::nullopt, !case_.guest.level.empty()};
   const Arch* arch = find_arch(stage_.target->name);
   if (arch == nullptr || arch->demanded == nullptr) return out;
   if (const Segment* found = find_demanded(loaded.plan, arch->demanded(facts_->machine))) out.demanded = found->mem;

@@ -59,6 +59,8 @@ constexpr Key keys[] = {
     {"guest", "cmdline", Form::text, "nokaslr", "further words on the first kernel's command line"},
     {"guest", "crashkernel", Form::text, "default",
      "reservation for a crash kernel: a size, or `default`; without it none"},
+    {"guest", "level", Form::word, "hypervisor|vhe",
+     "start the first kernel at the level that hypervisors run at; `vhe`: on a CPU where it stays there"},
 
     {"step", "load", Form::map, "load", "kexec_load(2)"},
     {"step", "unload", Form::map, "unload", "empty the slot"},

@@ -39,6 +39,13 @@ struct Abi {
   std::string config;   ///< option that a kernel must be built with, without "CONFIG_"
 };
 
+/// A level of privilege, other than the usual one, that the machine can start kernels at: as hypervisors are.
+struct Level {
+  std::string name;     ///< "hypervisor", "vhe"
+  std::string machine;  ///< further properties of the machine, "virtualization=on"
+  std::string cpu;      ///< -cpu where the usual one will not do, else empty
+};
+
 struct Target {
   std::string name;          ///< "x86_64"
   std::string triplet;       ///< Debian cross compiler prefix, "x86_64-linux-gnu"
@@ -67,6 +74,7 @@ struct Target {
   std::string counter_register;
   std::uint64_t counter_ns = 0;
   std::vector<Abi> abis;                 ///< further ABIs of callers, beside the native one
+  std::vector<Level> levels;             ///< that kernels can be started at beside the usual one
   std::uint64_t witness_address = 0;     ///< physical address the witness is landed at by default
   std::uint64_t crashkernel_mib = 160;   ///< reservation that a Debian kernel and our initrd fit in
   std::uint64_t crash_memory_mib = 768;  ///< guest memory for crash scenarios
@@ -79,6 +87,8 @@ struct Target {
   [[nodiscard]] const Limitation* limit(std::string_view feature) const;
   /// The ABI of that name, or nullptr where the target has none.
   [[nodiscard]] const Abi* find_abi(std::string_view abi) const;
+  /// The level of that name, or nullptr where the target has none.
+  [[nodiscard]] const Level* find_level(std::string_view level) const;
 };
 
 /// An architecture that the manual page names and nobody emulates: it is in the table so that nobody asks why not.

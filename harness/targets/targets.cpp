@@ -54,6 +54,16 @@ Result<Abi> read_abi(const yaml::Node& node) {
   return out;
 }
 
+Result<Level> read_level(const yaml::Node& node) {
+  Level out;
+  yaml::Reader row(node, "level");
+  row.required("name", out.name);
+  row.required("machine", out.machine);
+  row.optional("cpu", out.cpu);
+  if (auto status = row.done(); !status) return tl::unexpected(status.error());
+  return out;
+}
+
 Status check_target(const Target& target, const yaml::Position& where) {
   if (!std::has_single_bit(target.page_size)) {
     return yaml::fail_at(where, fmt::format("page_size {} is no power of two", target.page_size));
@@ -95,6 +105,7 @@ Result<Target> read_target(const yaml::Node& node) {
   row.optional("ports_before_console", out.ports_before_console, yaml::between(0, 3));
   row.optional("counter_ns", out.counter_ns, yaml::between(0, 1'000'000));
   row.optional("abis", out.abis, yaml::list_of(read_abi));
+  row.optional("levels", out.levels, yaml::list_of(read_level));
   row.required("witness_address", out.witness_address);
   row.optional("crashkernel_mib", out.crashkernel_mib, yaml::between(1, most_mib));
   row.optional("crash_memory_mib", out.crash_memory_mib, yaml::between(16, most_mib));
@@ -160,6 +171,11 @@ const Limitation* Target::limit(std::string_view feature) const {
 const Abi* Target::find_abi(std::string_view abi) const {
   auto found = std::find_if(abis.begin(), abis.end(), [&](const Abi& row) { return row.name == abi; });
   return found == abis.end() ? nullptr : &*found;
+}
+
+const Level* Target::find_level(std::string_view level) const {
+  auto found = std::find_if(levels.begin(), levels.end(), [&](const Level& row) { return row.name == level; });
+  return found == levels.end() ? nullptr : &*found;
 }
 
 Result<std::vector<Target>> parse_targets(std::string_view text, std::string_view file) {

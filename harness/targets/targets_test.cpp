@@ -79,6 +79,15 @@ TEST(Targets, WhatIsTakenFromAnotherSuiteIsReadAsWritten) {
   EXPECT_EQ(own->at(0).qemu_suite + own->at(0).firmware_package + own->at(0).compiler_suite, "");
 }
 
+TEST(Targets, ALevelIsFoundByItsName) {
+  const auto rows = parse_targets(
+      std::string(sane) + "  levels: [{name: one, machine: a=on}, {name: two, machine: b=on, cpu: c}]\n", "t.yaml");
+  ASSERT_TRUE(rows) << rows.error().str();
+  ASSERT_NE(rows->at(0).find_level("two"), nullptr);
+  EXPECT_EQ(rows->at(0).find_level("two")->machine + rows->at(0).find_level("two")->cpu, "b=onc");
+  EXPECT_EQ(rows->at(0).find_level("three"), nullptr);
+}
+
 TEST(Targets, ALimitationIsFoundByItsFeature) {
   const auto rows =
       parse_targets(std::string(sane) + "  limitations: [{feature: snapshot, cause: none, source: QEMU}]\n", "t.yaml");

@@ -34,6 +34,7 @@ struct GuestSpec {
   std::string cmdline;  ///< whole command line, console included
   unsigned memory_mib = 512;
   unsigned cpus = 1;
+  const Level* level = nullptr;  ///< of the target, to start the kernel at; nullptr: the usual one
   Accelerator accelerator = Accelerator::tcg;
   bool count_instructions = false;  ///< -icount shift=0,sleep=off with a fixed seed and clock: runs repeat exactly
   std::filesystem::path workdir;    ///< for this guest alone, made by the backend; snapshots lie here, without names

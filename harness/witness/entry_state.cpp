@@ -42,9 +42,11 @@ std::vector<std::string> check_registers(std::string_view target, const Register
   if (state == states.end()) return {fmt::format("what the kernel promises at entry on {} is not known here", target)};
   std::vector<std::string> out;
   const auto other = handover.jump ? RegisterRule::When::boot : RegisterRule::When::jump;
+  using Started = RegisterRule::Started;
+  const auto elsewhere = handover.hypervisor ? Started::usual : Started::hypervisor;
   for (const auto& rule : (*state)->rules) {
     const auto expected = expected_of(rule, handover);
-    if (rule.when == other || !expected) continue;
+    if (rule.when == other || rule.started == elsewhere || !expected) continue;
     const auto found = registers.find(rule.name);
     if (found == registers.end()) {
       if (!rule.optional) out.push_back(fmt::format("the witness did not tell {}", rule.name));

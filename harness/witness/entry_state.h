@@ -26,6 +26,11 @@ struct RegisterRule {
     entry,     ///< what `mask` leaves of the image's entry
     demanded,  ///< of the address of the segment that begins with what the kernel demands (Arch::demanded)
   } is = Is::value;
+  enum class Started {
+    anywhere,
+    usual,       ///< promised by a kernel that was started at the machine's usual level of privilege,
+    hypervisor,  ///< at that of hypervisors
+  } started = Started::anywhere;
 };
 
 struct EntryState {

@@ -101,6 +101,7 @@ struct Handover {
   bool jump = false;                      ///< KEXEC_PRESERVE_CONTEXT
   std::optional<std::uint64_t> entry;     ///< nothing: rules of it are not checked
   std::optional<std::uint64_t> demanded;  ///< address of the segment that the kernel demands; likewise
+  bool hypervisor = false;                ///< the kernel was started at the level that hypervisors run at
 };
 
 /// Ways in which the registers at entry differ from what the target's kernel promises, a sentence each. An unknown

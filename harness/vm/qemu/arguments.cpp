@@ -39,8 +39,10 @@ Status check(const GuestSpec& spec) {
 
 void append_machine(Words& words, const GuestSpec& spec) {
   const bool kvm = spec.accelerator == Accelerator::kvm;
-  append(words, {"-accel", to_string(spec.accelerator), "-M", spec.target->machine});
-  append(words, {"-cpu", kvm ? "host" : spec.target->cpu});
+  const std::string more = spec.level == nullptr ? "" : "," + spec.level->machine;
+  const bool own_cpu = spec.level != nullptr && !spec.level->cpu.empty();
+  append(words, {"-accel", to_string(spec.accelerator), "-M", spec.target->machine + more});
+  append(words, {"-cpu", kvm ? "host" : own_cpu ? spec.level->cpu : spec.target->cpu});
   append(words, {"-m", std::to_string(spec.memory_mib) + "M", "-smp", std::to_string(spec.cpus)});
   append(words, {"-display", "none", "-nodefaults", "-no-user-config", "-nic", "none"});
   if (spec.count_instructions) {

@@ -52,6 +52,20 @@ const Row rows[] = {
      [](GuestSpec& spec, Target&, Wiring&) { spec.accelerator = Accelerator::kvm; },
      {" -accel kvm ", " -cpu host "},
      {"-cpu max", "tcg"}},
+    {"a level is the machine's and may want a CPU",
+     [](GuestSpec& spec, Target&, Wiring&) {
+       static const Level level{"vhe", "virtualization=on", "neoverse-n1"};
+       spec.level = &level;
+     },
+     {" -M q35,virtualization=on ", " -cpu neoverse-n1 "},
+     {"-cpu max"}},
+    {"a level that takes the usual CPU",
+     [](GuestSpec& spec, Target&, Wiring&) {
+       static const Level level{"hypervisor", "virtualization=on", ""};
+       spec.level = &level;
+     },
+     {" -M q35,virtualization=on ", " -cpu max "},
+     {}},
     {"initrd and command line stay whole words",
      [](GuestSpec& spec, Target&, Wiring&) {
        spec.initrd = "/k/i r";

@@ -111,18 +111,21 @@ macro(kexlab_read_targets file)
   endforeach()
 endmacro()
 
-# kexlab_tool(OUT triplet tool): a program of the compiler's for that triplet, from where the table of targets has it.
+# kexlab_tool(OUT triplet tool): a program of the compiler's for that triplet, from where the table of targets has it. Until that is fetched
+# the machine's own serves, for entry stubs: its assembler does, whatever is wrong with its compiler; programs for guests are left out then.
 function(kexlab_tool out triplet tool)
-  if(KEXLAB_COMPILERS_${triplet})
+  set(found KEXLAB_${triplet}_${tool})
+  if(KEXLAB_COMPILERS_${triplet} AND EXISTS ${KEXLAB_COMPILERS_${triplet}})
+    set(found KEXLAB_${triplet}_suite_${tool}) # another name, so that one that was found before is not taken for it
     set(only PATHS ${KEXLAB_COMPILERS_${triplet}} NO_DEFAULT_PATH)
   endif()
-  find_program(KEXLAB_${triplet}_${tool} ${triplet}-${tool} ${only})
-  if(NOT KEXLAB_${triplet}_${tool})
+  find_program(${found} ${triplet}-${tool} ${only})
+  if(NOT ${found})
     string(REPLACE "_" "-" package "${triplet}")
     string(REPLACE "objcopy" "binutils" kind "${tool}")
     message(FATAL_ERROR "${triplet}-${tool} is missing; Debian package: ${kind}-${package} (ci/demo installs it)")
   endif()
-  set(${out} ${KEXLAB_${triplet}_${tool}} PARENT_SCOPE)
+  set(${out} ${${found}} PARENT_SCOPE)
 endfunction()
 
 # kexlab_cross(OUTPUT file TARGET t[-abi] LANGUAGE C|CXX|ASM SOURCES … FLAGS … DEPENDS … LINK …): compiles each file and links them with the

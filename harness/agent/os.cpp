@@ -95,6 +95,12 @@ int run_on_cpu(unsigned cpu) {
   return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno;
 }
 
+std::uint64_t now_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
 std::int64_t now_ms() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);

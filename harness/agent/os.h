@@ -46,7 +46,8 @@ std::string error_text(int error);
 void complain(std::string_view text);
 /// Lets the calling task run on this CPU alone, counted from 0. 0 or errno: EINVAL where it is not online.
 int run_on_cpu(unsigned cpu);
-/// Milliseconds of CLOCK_MONOTONIC.
+/// Milliseconds and nanoseconds of CLOCK_MONOTONIC.
 std::int64_t now_ms();
+std::uint64_t now_ns();
 
 }  // namespace kexlab::agent

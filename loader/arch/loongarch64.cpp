@@ -4,25 +4,25 @@
 // The jump. machine_kexec() (arch/loongarch/kernel/machine_kexec.c) disables interrupts and runs relocate_new_kernel
 // (relocate_kernel.S) from physical 0x100000, in the cached window that the kernel itself lives in
 // (0x9000000000000000 and on), so nothing is switched off: it copies the segments word by word and jumps to
-// phys_to_virt(`entry`). Thus `entry` and all destinations are physical addresses, and the first instruction runs in the
-// window. a0 to a2 are what the kernel wants of firmware: the flag of an EFI boot and the system table's address, both
-// as the running kernel got them, and between them the address of the command line. So no stub is needed, and none is
-// there: a digest cannot be checked.
+// phys_to_virt(`entry`). Thus `entry` and all destinations are physical addresses, and the first instruction runs in
+// the window. a0 to a2 are what the kernel wants of firmware: the flag of an EFI boot and the system table's address,
+// both as the running kernel got them, and between them the address of the command line. So no stub is needed, and none
+// is there: a digest cannot be checked.
 //
-// What kexec_load wants. machine_kexec_prepare() looks for the first segment whose buffer begins with "kexec" and copies
-// 4096 bytes (COMMAND_LINE_SIZE) from there to physical 0x108000; without one it answers EINVAL. That copy is the next
-// kernel's command line, "kexec" included. There is one such place: a crash kernel that is loaded later changes the
-// command line of a kernel that was loaded before, and the other way round. The segment itself arrives too, and nobody
-// reads it.
+// What kexec_load wants. machine_kexec_prepare() looks for the first segment whose buffer begins with "kexec" and
+// copies 4096 bytes (COMMAND_LINE_SIZE) from there to physical 0x108000; without one it answers EINVAL. That copy is
+// the next kernel's command line, "kexec" included. There is one such place: a crash kernel that is loaded later
+// changes the command line of a kernel that was loaded before, and the other way round. The segment itself arrives too,
+// and nobody reads it.
 //
 // What the kernel wants. Documentation/loongarch/booting.rst: a0 to a2 as above; the memory map, ACPI and the initrd's
 // place are found through EFI's system table, whose memory therefore has to stay; it is "Reserved" in /proc/iomem. The
 // initrd is told by initrd=ADDRESS,SIZE on the command line, which goes before what the system table tells
 // (init/do_mounts_initrd.c).
 //
-// Where it may lie. Debian's kernels are built with RELOCATABLE: they move themselves by the distance between where they
-// run and where they were linked (arch/loongarch/kernel/relocate.c). Nothing goes below 2 MiB: the control code and the
-// command line are there, and memblock_init (mem.c) keeps it from everybody else.
+// Where it may lie. Debian's kernels are built with RELOCATABLE: they move themselves by the distance between where
+// they run and where they were linked (arch/loongarch/kernel/relocate.c). Nothing goes below 2 MiB: the control code
+// and the command line are there, and memblock_init (mem.c) keeps it from everybody else.
 //
 // Crash kernels (KEXEC_ON_CRASH). Everything lies in crashk_res. mem=SIZE@START takes all other memory from the kernel
 // (early_parse_mem, setup.c), elfcorehdr=SIZE@ADDRESS names the core header (kernel/crash_dump.c).
@@ -38,12 +38,12 @@
 namespace kexlab {
 namespace {
 
-constexpr std::uint64_t kernel_alignment = 2 * mib;              // what it is linked at; KASLR moves it by 64 KiB
-constexpr std::uint64_t cached_window = 0x9000000000000000;      // CACHE_BASE, arch/loongarch/include/asm/addrspace.h
-constexpr std::uint64_t largest_page = 64 * kib;                 // PAGE_SIZE_64KB, arch/loongarch/Kconfig
-constexpr std::uint64_t cmdline_bytes_copied = 4096;             // COMMAND_LINE_SIZE, include/uapi/asm/setup.h
-constexpr Range low_memory{0, 2 * mib};                          // machine_kexec.c: "0x100000 ~ 0x200000 is safe"
-constexpr std::string_view marker = "kexec";                     // machine_kexec_prepare
+constexpr std::uint64_t kernel_alignment = 2 * mib;          // what it is linked at; KASLR moves it by 64 KiB
+constexpr std::uint64_t cached_window = 0x9000000000000000;  // CACHE_BASE, arch/loongarch/include/asm/addrspace.h
+constexpr std::uint64_t largest_page = 64 * kib;             // PAGE_SIZE_64KB, arch/loongarch/Kconfig
+constexpr std::uint64_t cmdline_bytes_copied = 4096;         // COMMAND_LINE_SIZE, include/uapi/asm/setup.h
+constexpr Range low_memory{0, 2 * mib};                      // machine_kexec.c: "0x100000 ~ 0x200000 is safe"
+constexpr std::string_view marker = "kexec";                 // machine_kexec_prepare
 
 RangeSet usable(const Machine& machine, bool crash) {
   const RangeSet free = ram_not_reserved(machine, crash);
@@ -65,8 +65,8 @@ Result<std::uint64_t> add_image(Placement& placement, const LoadRequest& request
 }
 
 Result<std::uint64_t> add_vmlinux(Placement& placement, const LoadRequest& request) {
-  const auto extent = extent_of(request.kernel->parts, placement.page_size());
-  if (!extent) return fail(Errc::corrupt, asked_of(request), "the ELF file has no PT_LOAD that fits the address space");
+  const auto extent = elf_extent(request, placement.page_size());
+  if (!extent) return tl::unexpected(extent.error());
   const auto entry = elf_entry(request);
   if (!entry) return tl::unexpected(entry.error());
   const auto where = reserve_kernel(placement, extent->size());
@@ -117,8 +117,7 @@ Result<Plan> plan_in(Placement placement, const LoadRequest& request) {
   if (!entry) return tl::unexpected(entry.error());
   const auto initrd = add_initrd(placement, request, high);
   if (!initrd) return tl::unexpected(initrd.error());
-  const CoreHeader core{
-      dumpable_ram(*request.machine), EM_LOONGARCH, std::endian::little, 64, cached_window, {}};
+  const CoreHeader core{dumpable_ram(*request.machine), EM_LOONGARCH, std::endian::little, 64, cached_window, {}};
   const auto header = add_elfcorehdr(placement, request, core, {largest_page, whole_memory, RangeSet::Prefer::high});
   if (!header) return tl::unexpected(header.error());
   if (auto added = add_command_line(placement, request, command_line(request, *initrd, *header)); !added)

@@ -46,12 +46,8 @@ struct Kernel {
 };
 
 Result<Kernel> add_kernel(Placement& placement, const LoadRequest& request) {
-  if (request.kernel->format != Format::elf) {
-    return fail(Errc::unsupported, asked_of(request),
-                std::string("no boot protocol for ") + to_string(request.kernel->format));
-  }
-  const auto extent = extent_of(request.kernel->parts, placement.page_size());
-  if (!extent) return fail(Errc::corrupt, asked_of(request), "the ELF file has no PT_LOAD that fits the address space");
+  const auto extent = elf_extent(request, placement.page_size());
+  if (!extent) return tl::unexpected(extent.error());
   const bool whole = std::any_of(request.kernel->parts.begin(), request.kernel->parts.end(),
                                  [&](const LoadPart& part) { return part.physical + part.memory_size == extent->end; });
   if (!whole) {

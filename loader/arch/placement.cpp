@@ -217,6 +217,15 @@ Status add_parts(Placement& placement, const LoadRequest& request, const PlacedP
   return {};
 }
 
+Result<Range> elf_extent(const LoadRequest& request, std::uint64_t page_size, const std::string& hint) {
+  if (request.kernel->format != Format::elf) {
+    return fail(Errc::unsupported, asked_of(request),
+                std::string("no boot protocol for ") + to_string(request.kernel->format), hint);
+  }
+  if (const auto extent = extent_of(request.kernel->parts, page_size)) return *extent;
+  return fail(Errc::corrupt, asked_of(request), "the ELF file has no PT_LOAD that fits the address space");
+}
+
 Result<std::uint64_t> elf_entry(const LoadRequest& request) {
   const std::uint64_t entry = request.kernel->elf->entry;
   for (const LoadPart& part : request.kernel->parts) {

@@ -90,6 +90,10 @@ std::optional<Range> extent_of(const std::vector<LoadPart>& parts, std::uint64_t
 /// share a byte.
 Status add_parts(Placement& placement, const LoadRequest& request, const PlacedParts& placed);
 
+/// extent_of an ELF kernel's parts. Errors: unsupported where the kernel is none, with `hint`; corrupt where its parts
+/// have no extent.
+Result<Range> elf_extent(const LoadRequest& request, std::uint64_t page_size, const std::string& hint = {});
+
 /// An ELF kernel's entry as an address of the parts' address space: e_entry where it lies in a part's physical range,
 /// else through the part whose virtual range holds it. Error corrupt where it is in neither.
 Result<std::uint64_t> elf_entry(const LoadRequest& request);

@@ -153,8 +153,8 @@ Result<Range> add_entry(Placement& placement, const LoadRequest& request, ByteVi
 
 // The order of placing: what has the tightest rules first; what holds addresses of others after them.
 Result<Plan> plan_in(Placement placement, const LoadRequest& request, std::endian order, ByteView code) {
-  const auto extent = extent_of(request.kernel->parts, placement.page_size());
-  if (!extent) return fail(Errc::corrupt, asked_of(request), "the ELF file has no PT_LOAD that fits the address space");
+  const auto extent = elf_extent(request, placement.page_size());
+  if (!extent) return tl::unexpected(extent.error());
   const Range within = window(request, *extent);
   const auto kernel = add_kernel(placement, request, *extent, within);
   if (!kernel) return tl::unexpected(kernel.error());

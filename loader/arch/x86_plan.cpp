@@ -83,8 +83,8 @@ Result<Range> place_vmlinux(Placement& placement, const Range& extent, const Ran
 }
 
 Result<KernelPlace> add_vmlinux(Placement& placement, const LoadRequest& request, const X86Protocol& protocol) {
-  const auto extent = extent_of(request.kernel->parts, placement.page_size());
-  if (!extent) return fail(Errc::corrupt, asked_of(request), "the ELF file has no PT_LOAD that fits the address space");
+  const auto extent = elf_extent(request, placement.page_size());
+  if (!extent) return tl::unexpected(extent.error());
   const auto entry = elf_entry(request);
   if (!entry) return tl::unexpected(entry.error());
   const Range loadable{mib, protocol.highest};

@@ -4,7 +4,6 @@
 // A system call changes r0 alone (arch/sh/kernel/cpu/sh3/entry.S: restore_all). The call stands in assembler, for a
 // compiler would keep values of its own in these registers.
 #include <sys/syscall.h>
-#include <time.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +11,7 @@
 #include <iterator>
 
 #include "harness/agent/jump/held_call.h"
+#include "harness/agent/os.h"
 
 namespace kexlab::agent {
 namespace {
@@ -158,12 +158,6 @@ void add_changed(std::string& out, const std::string& name, std::uint32_t found,
   std::snprintf(line, sizeof line, "%s is 0x%lx, was 0x%lx\n", name.c_str(), static_cast<unsigned long>(found),
                 static_cast<unsigned long>(wanted));
   out += line;
-}
-
-std::uint64_t now_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <asm/prctl.h>
 #include <cpuid.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +14,7 @@
 #include <iterator>
 
 #include "harness/agent/jump/held_call.h"
+#include "harness/agent/os.h"
 #include "kexlab/bytes.h"
 
 namespace kexlab::agent {
@@ -198,12 +198,6 @@ Segments read_segments() {
   syscall(SYS_arch_prctl, ARCH_GET_FS, &out.values[4]);
   syscall(SYS_arch_prctl, ARCH_GET_GS, &out.values[5]);
   return out;
-}
-
-std::uint64_t now_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 }  // namespace

@@ -44,6 +44,10 @@ struct Level {
   std::string name;     ///< "hypervisor", "vhe"
   std::string machine;  ///< further properties of the machine, "virtualization=on"
   std::string cpu;      ///< -cpu where the usual one will not do, else empty
+  std::vector<Limitation> limitations;  ///< beside the target's own
+
+  /// The limitation for a feature, or nullptr where a kernel at this level can do it.
+  [[nodiscard]] const Limitation* limit(std::string_view feature) const;
 };
 
 struct Target {

@@ -60,6 +60,7 @@ Result<Level> read_level(const yaml::Node& node) {
   row.required("name", out.name);
   row.required("machine", out.machine);
   row.optional("cpu", out.cpu);
+  row.optional("limitations", out.limitations, yaml::list_of(read_limitation));
   if (auto status = row.done(); !status) return tl::unexpected(status.error());
   return out;
 }
@@ -162,11 +163,18 @@ const Result<std::vector<Target>>& table() {
 
 }  // namespace
 
-const Limitation* Target::limit(std::string_view feature) const {
+namespace {
+
+const Limitation* limit_in(const std::vector<Limitation>& limitations, std::string_view feature) {
   auto found = std::find_if(limitations.begin(), limitations.end(),
                             [&](const Limitation& row) { return row.feature == feature; });
   return found == limitations.end() ? nullptr : &*found;
 }
+
+}  // namespace
+
+const Limitation* Target::limit(std::string_view feature) const { return limit_in(limitations, feature); }
+const Limitation* Level::limit(std::string_view feature) const { return limit_in(limitations, feature); }
 
 const Abi* Target::find_abi(std::string_view abi) const {
   auto found = std::find_if(abis.begin(), abis.end(), [&](const Abi& row) { return row.name == abi; });

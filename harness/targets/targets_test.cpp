@@ -80,11 +80,16 @@ TEST(Targets, WhatIsTakenFromAnotherSuiteIsReadAsWritten) {
 }
 
 TEST(Targets, ALevelIsFoundByItsName) {
-  const auto rows = parse_targets(
-      std::string(sane) + "  levels: [{name: one, machine: a=on}, {name: two, machine: b=on, cpu: c}]\n", "t.yaml");
+  const auto rows = parse_targets(std::string(sane) +
+                                      "  levels: [{name: one, machine: a=on}, {name: two, machine: b=on, cpu: c,"
+                                      " limitations: [{feature: snapshot, cause: c, source: s}]}]\n",
+                                  "t.yaml");
   ASSERT_TRUE(rows) << rows.error().str();
   ASSERT_NE(rows->at(0).find_level("two"), nullptr);
   EXPECT_EQ(rows->at(0).find_level("two")->machine + rows->at(0).find_level("two")->cpu, "b=onc");
+  EXPECT_NE(rows->at(0).find_level("two")->limit("snapshot"), nullptr);
+  EXPECT_EQ(rows->at(0).find_level("one")->limit("snapshot"), nullptr);
+  EXPECT_EQ(rows->at(0).limit("snapshot"), nullptr) << "at the usual level it can";
   EXPECT_EQ(rows->at(0).find_level("three"), nullptr);
 }
 

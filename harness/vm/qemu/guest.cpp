@@ -75,8 +75,13 @@ Result<Happening> QemuGuest::next(Clock::time_point deadline, std::stop_token st
   }
 }
 
+const Limitation* QemuGuest::no_snapshot() const {
+  const Limitation* limit = spec_.target->limit("snapshot");
+  return limit == nullptr && spec_.level != nullptr ? spec_.level->limit("snapshot") : limit;
+}
+
 Status QemuGuest::may_save(const std::string& what) const {
-  if (const auto* limit = spec_.target->limit("snapshot")) return fail(Errc::unsupported, what, limit->cause);
+  if (const auto* limit = no_snapshot()) return fail(Errc::unsupported, what, limit->cause);
   if (machine_->stopped()) return fail(Errc::guest_died, what, "the guest has ended", "save it while it runs");
   return {};
 }

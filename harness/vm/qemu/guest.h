@@ -20,7 +20,7 @@ class QemuGuest final : public Guest {
                                              const std::string& version);
   Status send(std::string_view bytes) override { return machine_->send(bytes); }
   Result<Happening> next(Clock::time_point deadline, std::stop_token stop) override;
-  [[nodiscard]] bool can_snapshot() const override { return spec_.target->limit("snapshot") == nullptr; }
+  [[nodiscard]] bool can_snapshot() const override { return no_snapshot() == nullptr; }
   Status save(std::string_view tag) override;
   Status restore(std::string_view tag) override;
   Status save_to_file(const std::filesystem::path& path) override;
@@ -31,6 +31,8 @@ class QemuGuest final : public Guest {
  private:
   QemuGuest(GuestSpec spec, std::filesystem::path program) : spec_(std::move(spec)), program_(std::move(program)) {}
   Status save_into(int fd, const std::string& what);
+  /// Why this machine cannot be saved, or nullptr where it can.
+  [[nodiscard]] const Limitation* no_snapshot() const;
   Status may_save(const std::string& what) const;
   void note_peak();
   /// The same now and then while it runs: a guest that has switched itself off tells no more.

@@ -82,20 +82,15 @@ class Watch {
   decltype(report::make_terminal(stdout, {})) screen_;
 };
 
-Status get_toolchain(const Target& target, const images::Progress& progress) {
-  const auto folder = images::toolchain(target, progress);
-  if (!folder) return tl::unexpected(folder.error());
-  fmt::print("{} compiler\n  folder   {}\nrun cmake and the build again: they find it there\n", target.name,
-             folder->string());
-  return {};
-}
-
 int fetch_toolchain(const std::string& name) {
   auto target = named_target(name);
   if (!target) return tell(target.error());
   Watch watch;
-  auto got = get_toolchain(**target, watch.progress());
-  return got ? static_cast<int>(all_good) : tell(got.error());
+  const auto folder = images::toolchain(**target, watch.progress());
+  if (!folder) return tell(folder.error());
+  fmt::print("{} compiler\n  folder   {}\nrun cmake and the build again: they find it there\n", (*target)->name,
+             folder->string());
+  return all_good;
 }
 
 /// The emulators of the named targets that take theirs from another suite.
@@ -133,15 +128,14 @@ int fetch(const ImagesFlags& flags) {
 }
 
 /// All that guests of the targets are made of: compilers and emulators of other suites, and the kernels.
-int build(ImagesFlags flags) {
-  Watch watch;
+int build(const ImagesFlags& flags) {
   std::vector<std::string> names;
   for (const auto& name : flags.targets) {
     auto target = named_target(name);
     if (!target) return tell(target.error());
     names.push_back((*target)->name);
     if ((*target)->compiler_suite.empty()) continue;
-    if (auto got = get_toolchain(**target, watch.progress()); !got) return tell(got.error());
+    if (const int code = fetch_toolchain(name); code != all_good) return code;
   }
   return fetch({.targets = std::move(names)});
 }

@@ -137,7 +137,9 @@ Verdict CaseRunner::silent(const Error& error, const Plan* plan, StepRecord& rec
   if (auto answer = session_.take_answer()) {
     const auto code = static_cast<int>(answer->number("errno").value_or(0));
     record.observed = code == 0 ? "ok" : errno_name(code);
-    return {Outcome::failed, "the switch did not happen: the call returned " + record.observed, {}};
+    const auto why = answer->text("why");
+    const std::string more = why ? " (" + printable(*why) + ")" : "";
+    return {Outcome::failed, "the switch did not happen: the call returned " + record.observed + more, {}};
   }
   if (error.code == Errc::cancelled || error.code == Errc::io) return from_error(error);
   const std::string where = where_is_it(plan);

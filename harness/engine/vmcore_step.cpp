@@ -126,6 +126,7 @@ bool holds_registers(const Note& note, const Word& word) {
          note.contents.find_first_not_of('\0', word.registers) != std::string::npos;
 }
 /// Bytes of struct elf_prstatus, which ends with an int behind the registers; 0 where their number is not known.
+/// Source: include/linux/elfcore.h.
 std::uint64_t prstatus_bytes(const Machine& machine) {
   const Word& word = word_of(machine);
   const std::uint64_t registers = model::contract_of(machine.arch).dumped_registers;

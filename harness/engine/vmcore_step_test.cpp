@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is said of a dump on a scripted guest.
 #include "harness/engine/case_runner_story.h"
+#include "harness/model/contract.h"
+#include "harness/targets/target.h"
 
 namespace kexlab::engine {
 namespace {
@@ -27,6 +29,14 @@ steps:
   EXPECT_EQ(result.outcome, Outcome::failed) << result.reason;
   EXPECT_THAT(result.reason, HasSubstr("reading 65536 bytes at offset 0x0 gives EFAULT"));
   lab_->facts.machine.memory.entries.pop_back();
+}
+
+// Without it the size of a CPU's state would pass unseen.
+TEST(Dumps, every_target_that_has_them_tells_its_number_of_registers) {
+  for (const Target& target : all_targets()) {
+    if (target.limit("crash") != nullptr) continue;
+    EXPECT_NE(model::contract_of(target.name).dumped_registers, 0u) << target.name;
+  }
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ Result<GuestShape> read_guest(const yaml::Node& node) {
   row.optional("cpus", out.cpus, yaml::between(1, 64));
   row.optional("cmdline", out.cmdline);
   row.optional("crashkernel", out.crashkernel_mib, read_crashkernel);
-  row.optional("level", out.level, yaml::word_of({"hypervisor", "vhe"}));
+  row.optional("level", out.level, yaml::word_of(level_names()));
   if (auto status = row.done(); !status) return tl::unexpected(status.error());
   return out;
 }

@@ -59,8 +59,8 @@ constexpr Key keys[] = {
     {"guest", "cmdline", Form::text, "nokaslr", "further words on the first kernel's command line"},
     {"guest", "crashkernel", Form::text, "default",
      "reservation for a crash kernel: a size, or `default`; without it none"},
-    {"guest", "level", Form::word, "hypervisor|vhe",
-     "start the first kernel at the level that hypervisors run at; `vhe`: on a CPU where it stays there"},
+    {"guest", "level", Form::word, "@levels",
+     "start the first kernel at that level of privilege, where the target's row has it; the others skip"},
 
     {"step", "load", Form::map, "load", "kexec_load(2)"},
     {"step", "unload", Form::map, "unload", "empty the slot"},
@@ -198,6 +198,7 @@ std::vector<std::string> filled(std::string_view word) {
   if (word == "@abis") return abi_words();
   if (word == "@pointers") return names(pointer_words());
   if (word == "@capabilities") return capability_names();
+  if (word == "@levels") return level_names();
   if (word == "@features") return feature_names();
   return {std::string(word)};
 }

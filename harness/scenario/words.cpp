@@ -2,6 +2,7 @@
 // The tables of words.
 #include "harness/scenario/words.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "harness/targets/target.h"
@@ -75,6 +76,16 @@ const std::vector<std::string>& capability_names() {
 std::vector<std::string> abi_words() {
   std::vector<std::string> names = abi_names();
   names.insert(names.begin(), native_abi);
+  return names;
+}
+
+std::vector<std::string> level_names() {
+  std::vector<std::string> names;
+  for (const Target& target : all_targets()) {
+    for (const Level& level : target.levels) {
+      if (std::find(names.begin(), names.end(), level.name) == names.end()) names.push_back(level.name);
+    }
+  }
   return names;
 }
 

@@ -18,25 +18,17 @@ using samples::segment;
 
 // As vmlinux-std.lds lays it out: text, and behind it data up to _end, which is at a page.
 Image vmlinux() {
-  Image image;
-  image.format = Format::elf;
-  image.arch = "m68k";
-  image.elf.emplace();
-  image.elf->order = std::endian::big;
-  image.elf->machine = EM_68K;
-  image.elf->entry = 0x2000;
-  image.bytes.resize(mib);
-  image.parts = {{.file_offset = 0x1000,
-                  .file_size = 0x20000,
-                  .physical = 0x1000,
-                  .memory_size = 0x20000,
-                  .virtual_address = 0x1000},
-                 {.file_offset = 0x21000,
-                  .file_size = 0x9000,
-                  .physical = 0x21000,
-                  .memory_size = 0x1f000,
-                  .virtual_address = 0x21000}};
-  return image;
+  return samples::big_elf32("m68k", EM_68K, 0x2000,
+                            {{.file_offset = 0x1000,
+                              .file_size = 0x20000,
+                              .physical = 0x1000,
+                              .memory_size = 0x20000,
+                              .virtual_address = 0x1000},
+                             {.file_offset = 0x21000,
+                              .file_size = 0x9000,
+                              .physical = 0x21000,
+                              .memory_size = 0x1f000,
+                              .virtual_address = 0x21000}});
 }
 
 class M68k : public testing::Test {

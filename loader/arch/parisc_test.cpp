@@ -18,25 +18,17 @@ using samples::segment;
 
 // As vmlinux.lds.S lays it out: linked for PAGE_OFFSET + 1 MiB, physical addresses virtual ones too.
 Image vmlinux() {
-  Image image;
-  image.format = Format::elf;
-  image.arch = "parisc";
-  image.elf.emplace();
-  image.elf->order = std::endian::big;
-  image.elf->machine = EM_PARISC;
-  image.elf->entry = 0x10100000;
-  image.bytes.resize(mib);
-  image.parts = {{.file_offset = 0x1000,
-                  .file_size = 0x50000,
-                  .physical = 0x10100000,
-                  .memory_size = 0x50000,
-                  .virtual_address = 0x10100000},
-                 {.file_offset = 0x51000,
-                  .file_size = 0x9000,
-                  .physical = 0x10200000,
-                  .memory_size = 0x31f000,
-                  .virtual_address = 0x10200000}};
-  return image;
+  return samples::big_elf32("parisc", EM_PARISC, 0x10100000,
+                            {{.file_offset = 0x1000,
+                              .file_size = 0x50000,
+                              .physical = 0x10100000,
+                              .memory_size = 0x50000,
+                              .virtual_address = 0x10100000},
+                             {.file_offset = 0x51000,
+                              .file_size = 0x9000,
+                              .physical = 0x10200000,
+                              .memory_size = 0x31f000,
+                              .virtual_address = 0x10200000}});
 }
 
 std::uint64_t slot(const Plan& plan, std::uint64_t at) {

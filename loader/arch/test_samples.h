@@ -37,6 +37,20 @@ inline Machine with_memory(Machine machine, const std::string& iomem) {
   return machine;
 }
 
+/// A big-endian ELF kernel of 32 bits in two parts, whose headers alone are there.
+inline Image big_elf32(std::string arch, std::uint16_t machine, std::uint64_t entry, std::vector<LoadPart> parts) {
+  Image image;
+  image.format = Format::elf;
+  image.arch = std::move(arch);
+  image.elf.emplace();
+  image.elf->order = std::endian::big;
+  image.elf->machine = machine;
+  image.elf->entry = entry;
+  image.bytes.resize(mib);
+  image.parts = std::move(parts);
+  return image;
+}
+
 inline LoadRequest request(const Machine& machine, const Image& kernel, std::uint64_t initrd_size = 0) {
   LoadRequest request;
   request.machine = &machine;

@@ -64,7 +64,7 @@ class CaseRunner {
     std::string kernel;                            ///< "self", "next"; empty for explicit segments
     std::optional<witness::WitnessTable> witness;  ///< what the witness among the segments was told
   };
-  /// KiB, as /proc/meminfo tells them.
+  /// KiB: MemTotal, and MemFree with what waits in the CPUs' lists.
   struct Meminfo {
     std::uint64_t total = 0, free = 0;
   };

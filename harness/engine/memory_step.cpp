@@ -8,7 +8,7 @@ namespace kexlab::engine {
 namespace {
 
 constexpr std::uint64_t kib_per_mib = 1024;
-constexpr std::uint64_t meminfo_size = 16 << 10;
+constexpr std::uint64_t meminfo_size = 16 << 10, zoneinfo_size = 256 << 10;
 
 // A PC's firmware keeps the hole below 1 MiB and its tables for itself: some 0.6 MiB with QEMU 7.2.
 constexpr std::uint64_t kept_by_firmware_kib = kib_per_mib;
@@ -36,12 +36,20 @@ std::string outside(std::string_view what, std::uint64_t kib, std::uint64_t leas
 }  // namespace
 
 Result<CaseRunner::Meminfo> CaseRunner::read_meminfo() {
-  auto bytes = read_guest_file(session_, "/proc/meminfo", meminfo_size, soon());
-  if (!bytes) return tl::unexpected(bytes.error());
-  const auto total = model::meminfo_kib(as_text(*bytes), "MemTotal"),
-             free = model::meminfo_kib(as_text(*bytes), "MemFree");
-  if (total && free) return Meminfo{*total, *free};
-  return fail(Errc::corrupt, "read /proc/meminfo in the guest", "there is no MemTotal or no MemFree line");
+  auto known = facts();
+  if (!known) return tl::unexpected(known.error());
+  auto meminfo = read_guest_file(session_, "/proc/meminfo", meminfo_size, soon());
+  if (!meminfo) return tl::unexpected(meminfo.error());
+  auto zoneinfo = read_guest_file(session_, "/proc/zoneinfo", zoneinfo_size, soon());
+  if (!zoneinfo) return tl::unexpected(zoneinfo.error());
+  const auto total = model::meminfo_kib(as_text(*meminfo), "MemTotal"),
+             free = model::meminfo_kib(as_text(*meminfo), "MemFree"),
+             waiting = model::pages_in_cpu_lists(as_text(*zoneinfo));
+  if (!total || !free) {
+    return fail(Errc::corrupt, "read /proc/meminfo in the guest", "there is no MemTotal or no MemFree line");
+  }
+  if (!waiting) return fail(Errc::corrupt, "read /proc/zoneinfo in the guest", "it has no counts of the CPUs' lists");
+  return Meminfo{*total, *free + *waiting * (facts_->machine.page_size / 1024)};
 }
 
 // The model takes the reservation and the size of memory from the kernel itself. Here they are held against what the

@@ -59,10 +59,13 @@ void split_ram(Agent& agent, std::uint64_t gap) {
          fmt::format("{:08x}-{:08x} : System RAM\n{:08x}", start, start + 0xfff, start + 0x1000 + gap) +
          text.substr(text.find('-', line));
 }
-void memory_goes(Agent& agent, std::string before, std::string after) {
+/// /proc/zoneinfo with so many free pages in the list of the one CPU.
+std::string cpu_list(unsigned pages) { return fmt::format("  pagesets\n    cpu: 0\n   count: {}\n", pages); }
+void memory_goes(Agent& agent, std::string before, std::string after, std::string lists = cpu_list(0)) {
   agent.files["/proc/meminfo"] = std::move(before);
   agent.instead = on("load", [=](Agent& a, const Message& request, FakeWire& wire) {
     a.files["/proc/meminfo"] = after;
+    a.files["/proc/zoneinfo"] = lists;
     Message fine;
     a.answer(wire, request, fine.set("value", 0));
   });
@@ -100,6 +103,21 @@ const Story stories[] = {
      Outcome::failed,
      {"free memory fell by 1.0 MiB", "the kernel loses memory"},
      "case.yaml:6"},
+    {"memory_that_waits_in_a_cpus_list",
+     counting,
+     [](Agent& a) {
+       memory_goes(a, meminfo(500000, 400000), meminfo(500000, 400000 - 2048), cpu_list(256));
+     },
+     Outcome::passed,
+     {}},
+    {"cpus_lists_that_are_not_told",
+     counting,
+     [](Agent& a) {
+       a.files["/proc/meminfo"] = meminfo(500000, 400000);
+       a.files["/proc/zoneinfo"] = "Node 0, zone DMA\n";
+     },
+     Outcome::error,
+     {"/proc/zoneinfo", "no counts of the CPUs' lists"}},
     {"memory_that_comes_back",
      growing,
      [](Agent& a) { memory_goes(a, meminfo(500000, 400000), meminfo(500000 + 156 * 1024, 400000)); },

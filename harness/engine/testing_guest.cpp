@@ -327,6 +327,7 @@ Agent Lab::agent() const {
   agent.files["/proc/sys/kernel/osrelease"] = agent.release + "\n";
   agent.files["/sys/firmware/fdt"] = std::string(as_text(facts.machine.fdt));
   agent.files["/proc/meminfo"] = "MemTotal:         500000 kB\n";
+  agent.files["/proc/zoneinfo"] = "  pagesets\n    cpu: 0\n              count: 0\n";
   agent.files["/proc/cpuinfo"] = "processor : 0\n";
   return agent;
 }

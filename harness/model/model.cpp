@@ -349,6 +349,25 @@ std::optional<std::uint64_t> meminfo_kib(std::string_view text, std::string_view
   return code == std::errc() ? std::optional(kib) : std::nullopt;
 }
 
+std::optional<std::uint64_t> pages_in_cpu_lists(std::string_view zoneinfo) {
+  constexpr std::string_view head = "count:";
+  std::optional<std::uint64_t> sum;
+  bool in_lists = false;
+  while (!zoneinfo.empty()) {
+    auto line = zoneinfo.substr(0, zoneinfo.find('\n'));
+    zoneinfo.remove_prefix(std::min(line.size() + 1, zoneinfo.size()));
+    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+    if (line.starts_with("Node ")) in_lists = false;
+    if (line == "pagesets") in_lists = true;
+    if (!in_lists || !line.starts_with(head)) continue;
+    line.remove_prefix(std::min(line.find_first_not_of(' ', head.size()), line.size()));
+    std::uint64_t pages = 0;
+    if (std::from_chars(line.data(), line.data() + line.size(), pages).ec != std::errc()) return std::nullopt;
+    sum = sum.value_or(0) + pages;
+  }
+  return sum;
+}
+
 std::optional<std::uint64_t> ram_pages_from_meminfo(std::string_view text, std::uint64_t page_size) {
   const auto kib = meminfo_kib(text, "MemTotal");
   if (!kib || page_size == 0 || *kib > (~std::uint64_t{0} >> 10)) return std::nullopt;

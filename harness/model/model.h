@@ -70,6 +70,10 @@ const Rule* find_rule(std::string_view name);
 
 /// KiB of a line of /proc/meminfo ("MemFree"), nothing where there is no such line or no number in it.
 std::optional<std::uint64_t> meminfo_kib(std::string_view text, std::string_view name);
+/// Free pages that wait in a CPU's own lists, from /proc/zoneinfo's text, nothing where it tells of no such list. MemFree
+/// does not count them. Since 6.7 the lists grow to an eighth of a zone when many pages are given back at once.
+/// Source: mm/vmstat.c (zoneinfo_show_print), mm/page_alloc.c (nr_pcp_high, zone_highsize).
+std::optional<std::uint64_t> pages_in_cpu_lists(std::string_view zoneinfo);
 /// totalram_pages() from /proc/meminfo's text (MemTotal), nothing where it has no such line.
 /// Source: fs/proc/meminfo.c (meminfo_proc_show), mm/show_mem.c (si_meminfo).
 std::optional<std::uint64_t> ram_pages_from_meminfo(std::string_view text, std::uint64_t page_size);

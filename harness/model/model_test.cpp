@@ -448,6 +448,31 @@ TEST(Meminfo, GivesThePagesThatTheKernelCounts) {
   EXPECT_EQ(meminfo_kib("MemTotal: 1 kB\nMemFree2:   5 kB\nMemFree", "MemFree"), std::nullopt);
 }
 
+TEST(Zoneinfo, GivesTheFreePagesThatWaitInTheCpusLists) {
+  constexpr const char* two_zones = R"(Node 0, zone      DMA
+  pages free     61
+        count:   9
+  pagesets
+    cpu: 0
+              count: 12
+              high:  340
+    cpu: 1
+              count:    30
+  vm stats threshold: 4
+Node 0, zone   Normal
+        count:   9
+  pagesets
+    cpu: 0
+              count: 5120
+)";
+  EXPECT_EQ(pages_in_cpu_lists(two_zones), 12u + 30 + 5120);
+  EXPECT_EQ(pages_in_cpu_lists("  pagesets\n    cpu: 0\n  count: 0"), 0u);
+  EXPECT_EQ(pages_in_cpu_lists("  pagesets\n  count: many\n"), std::nullopt);
+  EXPECT_EQ(pages_in_cpu_lists("  pagesets\n  count:"), std::nullopt);
+  EXPECT_EQ(pages_in_cpu_lists("Node 0, zone DMA\n  count: 3\n"), std::nullopt);
+  EXPECT_EQ(pages_in_cpu_lists(""), std::nullopt);
+}
+
 TEST(Limits, EveryCallThatPassesTheLimitTakesOneWhateverBecomesOfIt) {
   Setting s;
   s.situation.minor = 12;

@@ -116,9 +116,9 @@ struct StateStep {
 /// What the kernel says of its memory. Unset: not looked at.
 struct MemoryStep {
   bool fits = false;                      ///< the memory map, MemTotal and the reservation are what the guest was given
-  bool note = false;                      ///< remembers System RAM, MemFree and MemTotal
+  bool note = false;                      ///< remembers System RAM, MemTotal and free memory
   bool same = false;                      ///< System RAM covers the bytes that were noted
-  std::optional<Expression> lost, grown;  ///< since noted: MemFree fell by at most, MemTotal grew by this
+  std::optional<Expression> lost, grown;  ///< since noted: free memory fell by at most, MemTotal grew by this
 };
 /// reboot(LINUX_REBOOT_CMD_KEXEC) or a crash; then something must come up.
 struct SwitchStep {

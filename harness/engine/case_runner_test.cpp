@@ -357,6 +357,17 @@ TEST_F(CaseRunnerTest, a_refused_load_leaves_the_guest_clean) {
   EXPECT_FALSE(dirty_);
 }
 
+TEST_F(CaseRunnerTest, a_call_that_the_kernel_lacks_leaves_the_guest_clean) {
+  constexpr auto file_load = "name: files\nabout: files\nsteps:\n  - file_load: {kernel: none, initrd: none}\n    expect: ";
+  for (const bool lacks : {true, false}) {
+    Agent agent = lab_->agent();
+    agent.instead = answering("file_load", lacks ? ENOSYS : EBADF);
+    const std::string yaml = std::string(file_load) + (lacks ? "ENOSYS" : "EBADF") + "\n";
+    EXPECT_EQ(play(yaml.c_str(), agent).outcome, Outcome::passed);
+    EXPECT_EQ(dirty_, !lacks);
+  }
+}
+
 TEST_F(CaseRunnerTest, a_guest_that_floods_its_console_loses_no_verdict) {
   Agent agent = lab_->agent();
   agent.entered = [](Agent& n, const Plan& plan, FakeWire& wire) {

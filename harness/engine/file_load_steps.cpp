@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "harness/engine/case_runner.h"
 #include "harness/engine/errno_text.h"
@@ -168,11 +169,11 @@ Result<model::FileCall> CaseRunner::file_call(const scenario::FileLoadStep& load
 
 Verdict CaseRunner::on(const scenario::FileLoadStep& load, StepRecord& record) {
   record.what = "kexec_file_load of kernel '" + load.kernel.from + "'";
-  dirty_ = true;
   candidate_ = Loaded{.kernel = load.kernel.from};
   const bool crash = (load.flags & model::FileCall::on_crash) != 0;
   candidate_->cmdline = command_line(load.cmdline, crash);
   if (load.initrd.from == "own" || load.kernel.from == "own") {
+    dirty_ = true;  // a file of the guest's is lengthened
     if (auto verdict = give_own_initrd(); verdict.outcome != Outcome::passed) return verdict;
   }
   if (load.initrd.from == "own") candidate_->initrd = own_initrd_;
@@ -186,6 +187,8 @@ Verdict CaseRunner::on(const scenario::FileLoadStep& load, StepRecord& record) {
   const auto predicted = model::predict(*now, *call, load.as);
   auto answer = ask(std::move(request));
   if (!answer) return from_error(answer.error());
+  // A kernel without the call has done nothing, and its guest is as good for the next case.
+  if (answer->number("errno").value_or(0) != ENOSYS) dirty_ = true;
   const bool unload = (load.flags & model::FileCall::unload) != 0;
   auto& slot = crash ? crash_ : normal_;
   if (succeeded(*answer)) {

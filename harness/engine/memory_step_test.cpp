@@ -105,9 +105,7 @@ const Story stories[] = {
      "case.yaml:6"},
     {"memory_that_waits_in_a_cpus_list",
      counting,
-     [](Agent& a) {
-       memory_goes(a, meminfo(500000, 400000), meminfo(500000, 400000 - 2048), cpu_list(256));
-     },
+     [](Agent& a) { memory_goes(a, meminfo(500000, 400000), meminfo(500000, 400000 - 2048), cpu_list(256)); },
      Outcome::passed,
      {}},
     {"cpus_lists_that_are_not_told",

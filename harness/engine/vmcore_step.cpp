@@ -7,6 +7,7 @@
 
 #include "harness/engine/case_runner.h"
 #include "harness/engine/errno_text.h"
+#include "harness/engine/vmcoreinfo.h"
 #include "harness/model/contract.h"
 #include "kexlab/arch.h"
 #include "kexlab/crash.h"
@@ -112,11 +113,10 @@ std::vector<Note> parse_notes(ByteView bytes, std::endian order) {
 struct Word {
   unsigned bytes;
   std::uint64_t pid, registers;  ///< offsets in struct elf_prstatus: include/linux/elfcore.h
-  std::string_view list_head;    ///< two pointers, as vmcoreinfo tells their size
 };
 
 const Word& word_of(const Machine& machine) {
-  static constexpr Word narrow{4, 24, 72, "SIZE(list_head)=8"}, wide{8, 32, 112, "SIZE(list_head)=16"};
+  static constexpr Word narrow{4, 24, 72}, wide{8, 32, 112};
   const Arch* arch = find_arch(machine.arch);
   return arch != nullptr && arch->bits == 32 ? narrow : wide;
 }
@@ -136,22 +136,6 @@ std::uint64_t prstatus_bytes(const Machine& machine) {
 }
 bool has_task(const Note& note, const Word& word) {
   return note.contents.find_first_not_of('\0', word.pid) < word.pid + 4;
-}
-
-/// What is wrong with the vmcoreinfo; empty where every line is there that tools cannot do without.
-/// Source: Documentation/admin-guide/kdump/vmcoreinfo.rst.
-std::string missing_in(std::string_view vmcoreinfo, const Machine& machine) {
-  const std::string page = fmt::format("PAGESIZE={}", machine.page_size);
-  for (const std::string_view line :
-       {std::string_view(page), std::string_view("SYMBOL(init_uts_ns)="),
-        std::string_view("OFFSET(uts_namespace.name)="), std::string_view("SYMBOL(_stext)="),
-        std::string_view("SIZE(page)="), word_of(machine).list_head, std::string_view("LENGTH(zone.free_area)="),
-        std::string_view("NUMBER(PG_lru)="), std::string_view("CRASHTIME=")}) {
-    const auto at = vmcoreinfo.find(line);
-    if (at == std::string_view::npos || (at != 0 && vmcoreinfo[at - 1] != '\n'))
-      return fmt::format("its vmcoreinfo has no line {}", line);
-  }
-  return {};
 }
 
 RangeSet covered(const Dump& dump) {
@@ -247,7 +231,7 @@ Verdict CaseRunner::check_notes(ByteView head, std::uint64_t offset, std::uint64
   }
   if (vmcoreinfo.find("OSRELEASE=" + crashed_hello_.release + "\n") == std::string::npos)
     return bad("no vmcoreinfo names the crashed kernel's release " + printable(crashed_hello_.release));
-  if (auto wrong = missing_in(vmcoreinfo, crashed_machine_); !wrong.empty()) return bad(wrong);
+  if (auto wrong = missing_in_vmcoreinfo(vmcoreinfo, crashed_machine_); !wrong.empty()) return bad(wrong);
   if (cpus == 0) return bad("there is no CPU state (NT_PRSTATUS) in its notes");
   if (cpus != case_.guest.cpus)
     return bad(fmt::format("it holds the state of {} CPUs, {} ran when the kernel crashed", cpus, case_.guest.cpus));

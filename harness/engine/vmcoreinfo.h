@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Does a crashed kernel's vmcoreinfo tell what makedumpfile, crash and drgn cannot open its dump without?
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "kexlab/machine.h"
+
+namespace kexlab::engine {
+
+/// The first line that is wanting in vmcoreinfo's text, as "its vmcoreinfo has no line X", or empty. Wanted is what all
+/// kernels of 5.10 to 7.2 tell, and the whole of each group that depends on the kernel's configuration: sections or one
+/// map of memory, the log, the names of symbols.
+/// Source: Documentation/admin-guide/kdump/vmcoreinfo.rst, kernel/crash_core.c (crash_save_vmcoreinfo_init),
+/// kernel/printk/printk.c (log_buf_vmcoreinfo_setup).
+std::string missing_in_vmcoreinfo(std::string_view text, const Machine& crashed);
+
+}  // namespace kexlab::engine

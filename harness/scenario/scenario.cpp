@@ -133,6 +133,8 @@ void add_features(Case& item) {
       if (change->how == SwitchStep::How::crash) need(item, "crash");
     } else if (std::holds_alternative<HoldStep>(step.action)) {
       need(item, "hold");
+    } else if (std::holds_alternative<VmcoreStep>(step.action)) {
+      need(item, "vmcore");
     }
   }
 }

@@ -270,6 +270,19 @@ steps:
   EXPECT_THAT(cases[0].features, testing::UnorderedElementsAre("witness", "jump"));
 }
 
+TEST(Scenario, ACrashAndALookAtItsDumpAreFeaturesOfTheirOwn) {
+  const auto cases = cases_of(R"(name: a
+about: b
+guest: {crashkernel: default}
+steps:
+  - load: {kernel: self, crash: true}
+  - switch: crash
+  - vmcore:
+)");
+  ASSERT_EQ(cases.size(), 1u);
+  EXPECT_THAT(cases[0].features, testing::UnorderedElementsAre("kernel", "crash", "vmcore"));
+}
+
 TEST(Scenario, ParametersStandInAnyValue) {
   const auto cases = cases_of(R"(name: a
 about: With $crash and ${flags}, $$5.

@@ -124,6 +124,26 @@ TEST_F(AgentOnThisHost, ReadsFilesThatSayTheyAreEmpty) {
   EXPECT_THAT(std::string(answer.text("data").value_or("")), StartsWith("Name:"));
 }
 
+TEST_F(AgentOnThisHost, MapsPartsOfAFile) {
+  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  std::string text(2 * page + 10, 'x');
+  text[page] = 'y';
+  const auto path = file("f", text);
+  struct Row {
+    std::uint64_t offset, max;
+    int error;
+  };
+  for (const auto& row : {Row{0, 10, 0}, Row{0, 2 * page + 10, 0}, Row{page, page + 1, 0}, Row{1, 10, EINVAL},
+                          Row{0, 0, EINVAL}, Row{4 * page, page, EFAULT}, Row{page, 4 * page, EFAULT}}) {
+    const auto answer = client_.ask(request("map", path).set("offset", row.offset).set("max", row.max));
+    EXPECT_EQ(error_of(answer), row.error) << row.offset << "+" << row.max;
+    if (row.error == 0) {
+      EXPECT_EQ(answer.text("data"), std::string_view(text).substr(row.offset, row.max));
+    }
+  }
+  EXPECT_EQ(error_of(client_.ask(request("map", "/no/such/file"))), ENOENT);
+}
+
 TEST_F(AgentOnThisHost, ReadsNoMoreThanTheLimitAtOnce) {
   const auto path = file("large", std::string((512 << 10) + 1, 'x'));
   const auto answer = client_.ask(request("read", path).set("max", std::uint64_t{1} << 40));

@@ -103,6 +103,8 @@ class CaseRunner {
   Result<const Facts*> facts();
   Result<model::Situation> situation();
   Verdict check_end(std::uint64_t end);
+  Verdict check_mapping(const Range& window);
+  Verdict check_mapping_behind(std::uint64_t end);
   Verdict check_notes(ByteView head, std::uint64_t offset, std::uint64_t size);
   Result<wire::Message> ask(wire::Message request);
 

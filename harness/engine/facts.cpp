@@ -37,25 +37,37 @@ Result<Facts> facts_from(const Target& target, std::uint64_t page_size, const Fi
                lockdown && is_locked_down(as_text(*lockdown))};
 }
 
+// The answer to `read` or `map`.
+Result<wire::Message> ask_for_part(Session& session, const char* op, const std::string& path, std::uint64_t offset,
+                                   std::uint64_t size, vm::Clock::time_point deadline) {
+  const std::string asked = fmt::format("{} {} in the guest", op, path);
+  wire::Message request{.op = op};
+  request.set("path", path).set("offset", offset).set("max", std::min(size, part));
+  auto answer = session.call(std::move(request), deadline);
+  if (!answer) return answer;
+  if (const auto error = answer->number("errno").value_or(0); error != 0)
+    return fail(error == ENOENT ? Errc::not_found : Errc::io, asked, errno_name(static_cast<int>(error)));
+  if (const auto got = answer->bytes("data").value_or(ByteView{}).size(); got > std::min(size, part))
+    return fail(Errc::protocol, asked, fmt::format("the agent sent {} bytes for {}", got, std::min(size, part)));
+  return answer;
+}
+
 }  // namespace
 
 Result<Bytes> read_guest_part(Session& session, const std::string& path, std::uint64_t offset, std::uint64_t size,
                               vm::Clock::time_point deadline, bool* eof) {
-  wire::Message request{.op = "read"};
-  request.set("path", path).set("offset", offset).set("max", std::min(size, part));
-  auto answer = session.call(std::move(request), deadline);
+  auto answer = ask_for_part(session, "read", path, offset, size, deadline);
   if (!answer) return tl::unexpected(answer.error());
-  if (const auto error = answer->number("errno").value_or(0); error != 0) {
-    return fail(error == ENOENT ? Errc::not_found : Errc::io, "read " + path + " in the guest",
-                errno_name(static_cast<int>(error)));
-  }
   Bytes bytes = to_bytes(answer->bytes("data").value_or(ByteView{}));
-  if (bytes.size() > std::min(size, part)) {
-    return fail(Errc::protocol, "read " + path + " in the guest",
-                fmt::format("the agent sent {} bytes for {}", bytes.size(), std::min(size, part)));
-  }
   if (eof != nullptr) *eof = answer->number("eof").value_or(0) == 1 || bytes.empty();
   return bytes;
+}
+
+Result<Bytes> map_guest_part(Session& session, const std::string& path, std::uint64_t offset, std::uint64_t size,
+                             vm::Clock::time_point deadline) {
+  auto answer = ask_for_part(session, "map", path, offset, size, deadline);
+  if (!answer) return tl::unexpected(answer.error());
+  return to_bytes(answer->bytes("data").value_or(ByteView{}));
 }
 
 Result<Bytes> read_guest_file(Session& session, const std::string& path, std::uint64_t most,

@@ -34,6 +34,9 @@ Result<Bytes> read_guest_file(Session& session, const std::string& path, std::ui
 /// At most `size` bytes (256 KiB) from `offset`; `eof` is set where the file ends there.
 Result<Bytes> read_guest_part(Session& session, const std::string& path, std::uint64_t offset, std::uint64_t size,
                               vm::Clock::time_point deadline, bool* eof = nullptr);
+/// `size` bytes (at most 256 KiB) from `offset`, a multiple of the guest's page size, by mmap(2).
+Result<Bytes> map_guest_part(Session& session, const std::string& path, std::uint64_t offset, std::uint64_t size,
+                             vm::Clock::time_point deadline);
 
 /// The facts of the machine that this program runs on. Errors: as read_machine; permission where /proc/iomem hides its
 /// addresses.

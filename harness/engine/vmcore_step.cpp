@@ -146,6 +146,24 @@ RangeSet covered(const Dump& dump) {
   return set;
 }
 
+/// Offsets to be mapped, of whole pages: all from the headers over the notes to the first page of memory, and every
+/// known page with its neighbours.
+std::vector<Range> windows(const Dump& dump, const std::vector<std::uint64_t>& known, std::uint64_t page) {
+  std::uint64_t first = dump.end();
+  for (const auto& part : dump.parts) {
+    if (part.type == PT_LOAD) first = std::min(first, part.offset);
+  }
+  std::vector<Range> made{{0, first / page * page + page}};
+  for (const auto physical : known) {
+    const Part* part = dump.holds(physical);
+    if (part == nullptr) continue;
+    const std::uint64_t at = part->offset + (physical - part->physical.start);
+    made.push_back({at >= part->offset + page ? at - page : at,
+                    std::min(at + 2 * page, (part->offset + part->physical.size()) / page * page)});
+  }
+  return made;
+}
+
 std::string missing_from(const RangeSet& have, const RangeSet& want) {
   RangeSet rest = want;
   for (const auto& range : have.ranges()) rest.remove(range);
@@ -202,6 +220,10 @@ Verdict CaseRunner::on(const scenario::VmcoreStep&, StepRecord& record) {
       return bad(
           fmt::format("the page at 0x{:x} does not hold what the crashed kernel's memory held", marker_pages_[i]));
   }
+  for (const Range& window : windows(*dump, marker_pages_, page)) {
+    if (auto verdict = check_mapping(window); verdict.outcome != Outcome::passed) return verdict;
+  }
+  if (auto verdict = check_mapping_behind(dump->end()); verdict.outcome != Outcome::passed) return verdict;
   if (marker_pages_.empty())
     return {Outcome::error, "the agent gave no physical addresses to look for in the dump", {}};
   record.observed = fmt::format("{} parts, {} MiB, {} known pages found", dump->parts.size(),
@@ -237,6 +259,32 @@ Verdict CaseRunner::check_notes(ByteView head, std::uint64_t offset, std::uint64
     return bad(fmt::format("it holds the state of {} CPUs, {} ran when the kernel crashed", cpus, case_.guest.cpus));
   if (with_task == 0) return bad("no CPU state tells the task that crashed the kernel (pr_pid)");
   return {};
+}
+
+// makedumpfile maps the dump and does not read it: what is mapped must be what is read. Source: fs/proc/vmcore.c
+// (mmap_vmcore).
+Verdict CaseRunner::check_mapping(const Range& window) {
+  const std::uint64_t offset = window.start, size = window.size();
+  auto mapped = map_guest_part(session_, vmcore, offset, size, soon());
+  if (!mapped && mapped.error().code != Errc::io) return from_error(mapped.error());
+  if (!mapped)
+    return bad(fmt::format("mapping {} bytes at offset 0x{:x} gives {}", size, offset, mapped.error().broke));
+  auto read = read_guest_part(session_, vmcore, offset, size, soon());
+  if (!read) return unread(read.error(), offset, size);
+  if (*mapped == *read) return {};
+  const auto differs =
+      std::mismatch(mapped->begin(), mapped->end(), read->begin(), read->end()).first - mapped->begin();
+  return bad(fmt::format("mapped from offset 0x{:x} it differs at offset 0x{:x} from what is read there", offset,
+                         offset + static_cast<std::uint64_t>(differs)));
+}
+
+// The page behind the last one is none of the dump's.
+Verdict CaseRunner::check_mapping_behind(std::uint64_t end) {
+  const auto page = crashed_machine_.page_size;
+  const std::uint64_t behind = (end + page - 1) / page * page;
+  const auto mapped = map_guest_part(session_, vmcore, behind, page, soon());
+  if (mapped) return bad(fmt::format("a page at offset 0x{:x}, behind its end, can be mapped", behind));
+  return mapped.error().code == Errc::io ? Verdict{} : from_error(mapped.error());
 }
 
 // A dump that is too short loses memory, one that is too long shows what is none: the last byte is there, and no other.

@@ -69,7 +69,7 @@ Verdict CaseRunner::on(const scenario::LoadStep& load, StepRecord& record) {
     result_.figures["load_ns"] = static_cast<double>(answer->number("ns").value_or(0));
     note_loaded(*plan, (plan->flags & kexec::on_crash) != 0);
   } else if ((plan->flags & kexec::on_crash) != 0) {
-    dirty_ = true;  // a failed crash load may have dropped the old image
+    loaded_ = true;  // a failed crash load may have dropped the old image
   }
   return judge_call_and_state(load.expect, *answer, predicted, record);
 }
@@ -87,6 +87,17 @@ Verdict CaseRunner::on(const scenario::UnloadStep& unload, StepRecord& record) {
   if (!answer) return from_error(answer.error());
   if (succeeded(*answer)) note_loaded(plan, unload.crash);
   return judge_call_and_state(unload.expect, *answer, predicted, record);
+}
+
+void CaseRunner::unload_what_is_left() {
+  if (dirty_ || !loaded_) return;
+  bool emptied = true;
+  for (const bool crash : {true, false}) {
+    StepRecord record;
+    const scenario::UnloadStep unload{.crash = crash, .expect = {.kind = scenario::Expectation::Kind::model}};
+    emptied = emptied && on(unload, record).outcome == Outcome::passed;
+  }
+  loaded_ = !emptied || normal_ || crash_;
 }
 
 Verdict CaseRunner::on(const scenario::RebootStep& reboot, StepRecord& record) {

@@ -182,7 +182,7 @@ Verdict CaseRunner::judge_call_and_state(const scenario::Expectation& expect, co
 
 void CaseRunner::note_loaded(const Plan& plan, bool crash) {
   auto& slot = crash ? crash_ : normal_;
-  dirty_ = true;
+  loaded_ = true;
   if (plan.count() == 0) {
     slot.reset();
   } else {

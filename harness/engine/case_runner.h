@@ -51,7 +51,10 @@ class CaseRunner {
   /// Runs all steps. Never throws; whatever happens becomes the result's outcome.
   CaseResult run();
   /// True where the guest is no longer as it was before: something was loaded, written, or switched to.
-  [[nodiscard]] bool dirty() const { return dirty_; }
+  [[nodiscard]] bool dirty() const { return dirty_ || loaded_; }
+  /// Empties both slots where the case has loaded something and changed nothing else, for a guest that cannot be put
+  /// back in another way. Afterwards dirty() tells whether that was enough.
+  void unload_what_is_left();
 
  private:
   using Clock = vm::Clock;
@@ -182,7 +185,8 @@ class CaseRunner {
   RangeSet noted_ram_;  ///< System RAM when it was noted
   bool lock_held_ = false;
   bool started_by_crash_ = false;  ///< the running kernel is a crash kernel
-  bool dirty_ = false;
+  bool loaded_ = false;            ///< a slot may hold another image than before the case
+  bool dirty_ = false;             ///< something else was changed
 };
 
 /// What the model must know of a machine and its kernel; nothing loaded, nothing forbidden, no lock held.

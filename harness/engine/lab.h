@@ -64,6 +64,8 @@ class ReadyGuest {
   Status make_ready();
   /// Says that a case has changed the guest.
   void spoil() { clean_ = false; }
+  /// There is a snapshot that a spoilt guest is put back to; without, it is booted anew.
+  [[nodiscard]] bool can_be_restored() const { return saved_; }
   /// Throws the machine away; the next make_ready starts a new one.
   void discard();
 

@@ -250,9 +250,12 @@ void Runner::run_one(Queue& queue, const Job& job, std::unique_ptr<ReadyGuest>& 
   if (const auto restored = guest->restored_s()) result.figures["restore_s"] = *restored;
   queue.saw_memory(&guest, guest->peak_memory_kib());
   const bool lost = guest->session().ended() && guest->session().ended()->gone;
+  if (result.outcome == Outcome::passed && options_.lab.snapshots && !guest->can_be_restored())
+    runner.unload_what_is_left();
   if (runner.dirty() || result.outcome != Outcome::passed) guest->spoil();
   if (lost) guest->discard();
-  if (stop.stop_requested() && result.outcome == Outcome::error) return;
+  // What a case came to whose wait was cut short says nothing; it is run again when the run goes on.
+  if (stop.stop_requested() && result.outcome != Outcome::passed) return;
   finish(queue, *job.bench, std::move(result));
 }
 

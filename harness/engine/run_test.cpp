@@ -49,6 +49,25 @@ TEST_F(RunnerTest, a_backend_that_cannot_take_snapshots_boots_again) {
   EXPECT_GT(backend_.boots().size(), 2U);
 }
 
+TEST_F(RunnerTest, where_there_are_no_snapshots_what_a_case_left_loaded_is_unloaded) {
+  change_ = [](vm::FakeScript& script) { script.snapshots = false; };
+  const std::string segments = "about: Segments.\nsteps:\n  - load: {segments: [{at: ram + 16 MiB, size: 1 page}]}\n";
+  const std::string loads = "name: a/one\n" + segments + "---\nname: a/two\n" + segments;
+  const std::string writes = "name: a/write\nabout: W.\nsteps:\n  - write: {path: /sys/x, data: x}\n---\n" + loads;
+  EXPECT_EQ(run(cases_of(loads)).total.passed, 2U);
+  EXPECT_THAT(backend_.boots(), SizeIs(1));
+  EXPECT_EQ(run(cases_of(writes)).total.passed, 3U);
+  EXPECT_THAT(backend_.boots(), SizeIs(3));
+  instead_ = [](Agent& agent, const wire::Message& request, FakeWire& wire) {
+    const auto plan = decode_plan(request.bytes("plan").value_or(ByteView()));
+    if (request.op != "load" || !plan || plan->count() != 0) return false;
+    agent.answer_errno(wire, request, EBUSY, {});
+    return true;
+  };
+  EXPECT_EQ(run(cases_of(loads)).total.passed, 2U);
+  EXPECT_THAT(backend_.boots(), SizeIs(5));  // a kernel that does not unload is booted anew
+}
+
 TEST_F(RunnerTest, a_kept_guest_serves_the_next_run_and_a_damaged_one_is_made_anew) {
   options_.lab.keep_snapshots = true;
   run(cases_of(five));
@@ -121,6 +140,18 @@ TEST_F(RunnerTest, an_interrupt_leaves_no_result_for_the_case_under_way) {
   EXPECT_EQ(summary.total.error, 0U);
   EXPECT_EQ(backend_.alive(), 0);
   EXPECT_EQ(recorder_.all<CaseStarted>().back().id, "a/segments");
+}
+
+TEST_F(RunnerTest, what_goes_wrong_behind_an_interrupt_is_no_result) {
+  std::stop_source stop;
+  instead_ = [&](Agent& agent, const wire::Message& request, FakeWire& wire) {
+    if (request.op != "load") return false;
+    stop.request_stop();
+    agent.answer_errno(wire, request, EINVAL, {});
+    return true;
+  };
+  EXPECT_TRUE(run(cases_of(five), stop.get_token()).interrupted);
+  EXPECT_THAT(recorder_.finished(), IsEmpty());
 }
 
 TEST_F(RunnerTest, an_interrupt_before_the_first_case_runs_nothing) {

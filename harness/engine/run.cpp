@@ -107,9 +107,11 @@ unsigned word_bits(const Target& target) {
   return arch == nullptr ? 64 : arch->bits;
 }
 
-/// Why the machine cannot have the memory that a case asks for; empty where it can.
+/// Why the guest cannot have the memory that a case asks for; empty where it can. A row that cannot `more_memory` has
+/// all that its machine or its kernel can use, one that cannot `usual_memory` less than others.
 std::string why_no_memory(const scenario::Case& what, const Target& target) {
   const Limitation* limit = target.limit("usual_memory");
+  if (limit == nullptr) limit = target.limit("more_memory");
   if (limit == nullptr || what.guest.memory_mib.value_or(0) <= target.memory_mib) return {};
   return fmt::format("{} MiB of memory: {} ({})", *what.guest.memory_mib, limit->cause, limit->source);
 }

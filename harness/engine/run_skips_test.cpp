@@ -23,7 +23,7 @@ TEST_P(Skips, are_told_and_boot_nothing) {
   // A target's row is constant, so a limitation is tried on a copy.
   static Target limited;
   limited = *benches_.front().target;
-  limited.limitations = {{"crash", "no crash kernels here", "arch/none"}};
+  limited.limitations = {{"crash", "no crash kernels here", "arch/none"}, {"more_memory", "all is used", "arch/none"}};
   benches_.front().target = &limited;
   auto cases = cases_of("name: s/one\nabout: x\nsteps:\n  - state: {loaded: false}\n");
   GetParam().change(cases.at(0), benches_.front());
@@ -58,6 +58,11 @@ INSTANTIATE_TEST_SUITE_P(
                what.features.emplace_back("64_bits");
              },
              "cannot say numbers of more than 32 bits"},
+        Skip{"all_the_memory_that_is_used",
+             [](scenario::Case& what, Bench& b) { what.guest.memory_mib = b.target->memory_mib; }, ""},
+        Skip{"more_memory_than_is_used",
+             [](scenario::Case& what, Bench& b) { what.guest.memory_mib = b.target->memory_mib + 1; },
+             "513 MiB of memory: all is used (arch/none)"},
         Skip{"no_kexec", [](scenario::Case&, Bench& b) { b.self.config.erase("CONFIG_KEXEC"); },
              "self-kernel is built without CONFIG_KEXEC"},
         Skip{"kexec_is_n", [](scenario::Case&, Bench& b) { b.self.config["CONFIG_KEXEC"] = "n"; },

@@ -107,7 +107,7 @@ class CaseRunner {
   Result<model::Situation> situation();
   Verdict check_end(std::uint64_t end);
   Verdict check_mapping(const Range& window);
-  Verdict check_mapping_behind(std::uint64_t end);
+  Verdict check_mappings(const std::vector<Range>& windows, std::uint64_t end);
   Verdict check_notes(ByteView head, std::uint64_t offset, std::uint64_t size);
   Result<wire::Message> ask(wire::Message request);
 

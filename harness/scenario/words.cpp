@@ -94,7 +94,8 @@ std::vector<std::string> feature_names() {
                                  "hold",          "snapshot",    "icount",       "empty_crash_segment",
                                  "little_memory", "64_bits",     "kernel_place", "long_cmdline",
                                  "power_off",     "much_memory", "file_crash",   "digest",
-                                 "usual_memory",  "vmcore",      "more_memory",  "above_4_gib"};
+                                 "usual_memory",  "vmcore",      "more_memory",  "above_4_gib",
+                                 "vmcore_mapping"};
   for (std::string& name : abi_names()) names.push_back(std::move(name));
   return names;
 }

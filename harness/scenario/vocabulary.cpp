@@ -148,7 +148,8 @@ constexpr Key keys[] = {
     {"memory", "note", Form::boolean, "", "remember System RAM, MemTotal and free memory for later steps"},
     {"memory", "same", Form::boolean, "",
      "System RAM of /proc/iomem covers the same bytes as when it was noted, in however many pieces"},
-    {"memory", "lost", Form::expression, "", "free memory (MemFree and what waits in the CPUs' lists) has fallen by no more since it was noted"},
+    {"memory", "lost", Form::expression, "",
+     "free memory (MemFree and what waits in the CPUs' lists) has fallen by no more since it was noted"},
     {"memory", "grown", Form::expression, "",
      "MemTotal has grown by so much, and by no more than a page, since it was noted"},
 

@@ -55,7 +55,7 @@ Result<int> bench(const BenchFlags& flags) {
   auto backend = make_backend();
   auto benches = make_benches(flags.choice, *backend, bus);
   if (!benches) return tl::unexpected(benches.error());
-  const auto series = measure::make_series(engine::make_jobs(*cases, *benches), !flags.no_instructions);
+  const auto series = measure::make_series(engine::make_jobs(*cases, benches->all), !flags.no_instructions);
   if (series.empty())
     return fail(Errc::invalid_argument, "measure these cases", "none of them loads or switches on the chosen targets",
                 "`kexlab list tag:bench` tells which do");
@@ -64,7 +64,7 @@ Result<int> bench(const BenchFlags& flags) {
   how.lab = {.snapshots = true, .keep_snapshots = !flags.fresh, .workdir = workdir->path(), .cache = *cache};
   measure::register_series(series, *backend, bus, how, stop_token());
   initialize(flags);
-  for (const auto& one : *benches) {
+  for (const auto& one : benches->all) {
     benchmark::AddCustomContext(one.target->name,
                                 fmt::format("{} ({}), {}, {}", one.self.name, one.self.origin, one.vm_version,
                                             vm::to_string(one.accelerator.accelerator)));
@@ -79,7 +79,8 @@ Result<int> bench(const BenchFlags& flags) {
         "figures.\n"
         "Caches, TLBs and memory bandwidth are in neither.\n");
   }
-  if (stop_token().stop_requested() || measure::series_in_error() > 0) return static_cast<int>(harness_failed);
+  if (stop_token().stop_requested() || measure::series_in_error() > 0 || benches->left_out > 0)
+    return static_cast<int>(harness_failed);
   return static_cast<int>(all_good);
 }
 

@@ -54,8 +54,12 @@ struct Choice {
   std::string next;                  ///< likewise; empty: the catalogue's, or the kernel itself where a file was given
 };
 void add_choice(CLI::App& app, Choice& choice);
+struct Benches {
+  std::vector<engine::Bench> all;
+  std::size_t left_out = 0;  ///< targets that nobody named and whose kernel cannot be had: the host's fault, told
+};
 /// Gets kernels, accelerators and payloads: a bench for each target and kernel. Progress and notices go to the bus.
-Result<std::vector<engine::Bench>> make_benches(const Choice& choice, vm::Backend& backend, engine::Bus& bus);
+Result<Benches> make_benches(const Choice& choice, vm::Backend& backend, engine::Bus& bus);
 
 /// Scenario files: the given ones, else the project's own (beside the program, or installed).
 Result<std::filesystem::path> scenario_folder();

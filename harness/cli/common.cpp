@@ -169,18 +169,27 @@ Result<std::vector<scenario::Case>> select(std::vector<scenario::Case> cases,
   return cases;
 }
 
-/// The second kernel: what was asked for; else the catalogue's next for its own kernels, and its default for the next
-/// itself, so that the two differ; a kernel that the user brought starts itself, so that only what the user brought is
-/// judged.
-std::string next_name(const Pair& pair, const Choice& choice) {
-  if (!choice.next.empty()) return choice.next;
-  if (is_file(pair.kernel)) return pair.kernel;
-  const auto name_of = [&](auto role) {
-    const auto* row = find_row(pair.target->name, role);
-    return row != nullptr ? row->name : pair.kernel;
-  };
-  const std::string next = name_of([](const images::CatalogueRow& row) { return row.is_next; });
-  return next != pair.kernel ? next : name_of([](const images::CatalogueRow& row) { return row.is_default; });
+/// The second kernel, first choice first: what was asked for; else the catalogue's next ones, and its default for a
+/// next itself, so that the two differ; a kernel that the user brought starts itself, so that only what the user
+/// brought is judged.
+std::vector<std::string> next_names(const Pair& pair, const Choice& choice) {
+  if (!choice.next.empty()) return {choice.next};
+  if (is_file(pair.kernel)) return {pair.kernel};
+  std::vector<std::string> names = images::next_kernels(pair.target->name);
+  std::erase(names, pair.kernel);
+  const auto* row = find_row(pair.target->name, [](const images::CatalogueRow& one) { return one.is_default; });
+  if (names.empty()) names.push_back(row != nullptr ? row->name : pair.kernel);
+  return names;
+}
+
+Result<images::Kernel> get_next(const Pair& pair, const Choice& choice, engine::Bus& bus) {
+  return images::first_kernel(
+      next_names(pair, choice), [&](const std::string& name) { return get(*pair.target, name, bus); },
+      [&](const std::string& name, const Error& why) {
+        bus.notice(
+            engine::Notice::Level::warning,
+            fmt::format("{}: {} cannot be had, so another is started from it: {}", pair.target->name, name, why.str()));
+      });
 }
 
 /// How a bench's guests run, told once for a target.
@@ -258,29 +267,51 @@ std::unique_ptr<vm::Backend> make_backend() {
   return vm::make_qemu_backend([](const Target& target) { return images::emulator(target, {}); });
 }
 
-Result<std::vector<engine::Bench>> make_benches(const Choice& choice, vm::Backend& backend, engine::Bus& bus) {
+namespace {
+
+/// Everything of a bench, whose target is set.
+Status fill(engine::Bench& bench, const std::vector<engine::Bench>& benches, const Pair& pair, const Choice& choice,
+            vm::Backend& backend, engine::Bus& bus) {
+  const Target& target = *bench.target;
+  auto self = get(target, pair.kernel, bus);
+  if (!self) return tl::unexpected(self.error());
+  bench.self = std::move(*self);
+  if (!choice.kernels.empty()) bench.asked = pair.kernel;
+  auto next = get_next(pair, choice, bus);
+  if (!next) return tl::unexpected(next.error());
+  bench.next = std::move(*next);
+  if (const auto row = images::find_row(target.name, pair.kernel); row && !row->crash.empty()) {
+    auto crash = get(target, row->crash, bus);
+    if (!crash) return tl::unexpected(crash.error());
+    bench.crash = std::move(*crash);
+  }
+  if (auto status = equip(bench, benches, backend, bus); !status) return status;
+  return engine::prepare(bench);
+}
+
+}  // namespace
+
+Result<Benches> make_benches(const Choice& choice, vm::Backend& backend, engine::Bus& bus) {
   auto pairs = choose_pairs(choice);
   if (!pairs) return tl::unexpected(pairs.error());
-  std::vector<engine::Bench> benches;
-  benches.reserve(pairs->size());  // payloads point into the benches
+  Benches benches;
+  benches.all.reserve(pairs->size());  // payloads point into the benches
   for (const Pair& pair : *pairs) {
-    engine::Bench& bench = benches.emplace_back();
-    const Target* target = bench.target = pair.target;
-    auto self = get(*target, pair.kernel, bus);
-    if (!self) return tl::unexpected(self.error());
-    bench.self = std::move(*self);
-    if (!choice.kernels.empty()) bench.asked = pair.kernel;
-    auto next = get(*target, next_name(pair, choice), bus);
-    if (!next) return tl::unexpected(next.error());
-    bench.next = std::move(*next);
-    if (const auto row = images::find_row(target->name, pair.kernel); row && !row->crash.empty()) {
-      auto crash = get(*target, row->crash, bus);
-      if (!crash) return tl::unexpected(crash.error());
-      bench.crash = std::move(*crash);
-    }
-    if (auto status = equip(bench, benches, backend, bus); !status) return tl::unexpected(status.error());
-    if (auto status = engine::prepare(bench); !status) return tl::unexpected(status.error());
+    engine::Bench& bench = benches.all.emplace_back();
+    bench.target = pair.target;
+    auto filled = fill(bench, benches.all, pair, choice, backend, bus);
+    if (filled) continue;
+    // What was asked for by name must be there; of all that there is, what a mirror does not give stops nothing else.
+    const bool absent = filled.error().code == Errc::io || filled.error().code == Errc::not_found;
+    if (!choice.targets.empty() || !absent || pairs->size() == 1) return tl::unexpected(filled.error());
+    bus.notice(engine::Notice::Level::error,
+               fmt::format("{} is left out: {}", pair.target->name, filled.error().str()));
+    benches.all.pop_back();
+    ++benches.left_out;
   }
+  if (benches.all.empty())
+    return fail(Errc::not_found, "get the kernels of the targets", "none of them can be had",
+                "the lines above tell why");
   return benches;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "harness/cli/command.h"
 #include "harness/images/images.h"
@@ -106,25 +107,67 @@ Status fetch_emulators(const ImagesFlags& flags, const images::Progress& progres
   return {};
 }
 
+/// Gets the rows; what cannot be had is told, and keeps nothing else from being fetched.
+class Fetcher {
+ public:
+  Fetcher(const ImagesFlags& flags, images::Progress progress)
+      : patches_(flags.patches.begin(), flags.patches.end()), progress_(std::move(progress)) {}
+
+  void get(const images::CatalogueRow& row) { keep(row.target, one(row)); }
+  /// Of the target's next kernels the first that can be had.
+  void get_next(const std::string& target) {
+    keep(target, images::first_kernel(
+                     images::next_kernels(target),
+                     [&](const std::string& name) -> Result<images::Kernel> {
+                       auto row = images::find_row(target, name);
+                       return row ? one(*row) : tl::unexpected(row.error());
+                     },
+                     [&](const std::string& name, const Error& why) {
+                       fmt::print(stderr, "kexlab: {} {} is passed over: {}\n", target, name, why.str());
+                     }));
+  }
+  [[nodiscard]] bool any() const { return got_ || code_ != all_good; }
+  /// Of the last that could not be had.
+  [[nodiscard]] int code() const { return code_; }
+
+ private:
+  Result<images::Kernel> one(const images::CatalogueRow& row) {
+    auto target = require_target(row.target);
+    if (!target) return tl::unexpected(target.error());
+    return patches_.empty() ? images::get_kernel(**target, row.name, progress_)
+                            : images::build_kernel(**target, row, patches_, progress_);
+  }
+  void keep(const std::string& target, const Result<images::Kernel>& kernel) {
+    if (kernel) {
+      got_ = true;
+      return print_kernel(*kernel);
+    }
+    fmt::print(stderr, "kexlab: a kernel of {} is missing\n", target);
+    code_ = tell(kernel.error());
+  }
+
+  std::vector<std::filesystem::path> patches_;
+  images::Progress progress_;
+  bool got_ = false;
+  int code_ = all_good;
+};
+
 int fetch(const ImagesFlags& flags) {
   Watch watch;
-  const images::Progress progress = watch.progress();
-  if (auto emulators = fetch_emulators(flags, progress); !emulators) return tell(emulators.error());
-  const std::vector<std::filesystem::path> patches(flags.patches.begin(), flags.patches.end());
-  bool any = false;
+  if (auto emulators = fetch_emulators(flags, watch.progress()); !emulators) return tell(emulators.error());
+  Fetcher fetcher(flags, watch.progress());
+  std::set<std::string> with_next;
   for (const auto& row : images::catalogue()) {
     if (!wanted(flags, row) || !needed(flags, row)) continue;
-    any = true;
-    auto target = require_target(row.target);
-    if (!target) return tell(target.error());
-    auto kernel = patches.empty() ? images::get_kernel(**target, row.name, progress)
-                                  : images::build_kernel(**target, row, patches, progress);
-    if (!kernel) return tell(kernel.error());
-    print_kernel(*kernel);
+    if (!row.is_next || !flags.names.empty()) {
+      fetcher.get(row);
+    } else if (with_next.insert(row.target).second) {
+      fetcher.get_next(row.target);
+    }
   }
-  return any ? static_cast<int>(all_good)
-             : tell({Errc::invalid_argument, "fetch kernels", "no row of the catalogue is of that name and target",
-                     "`kexlab images` lists them"});
+  return fetcher.any() ? fetcher.code()
+                       : tell({Errc::invalid_argument, "fetch kernels",
+                               "no row of the catalogue is of that name and target", "`kexlab images` lists them"});
 }
 
 /// All that guests of the targets are made of: compilers and emulators of other suites, and the kernels.

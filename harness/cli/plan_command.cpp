@@ -63,7 +63,7 @@ Result<engine::Facts> emulated_machine(const PlanFlags& flags, const Image& imag
   if (flags.crash) what.guest.crashkernel_mib = 0;
   if (flags.memory_mib != 0) what.guest.memory_mib = flags.memory_mib;
   const engine::LabOptions lab{.workdir = workdir->path(), .cache = *cache};
-  engine::ReadyGuest guest(*backend, bus, engine::shape_of(benches->front(), what), lab, stop_token());
+  engine::ReadyGuest guest(*backend, bus, engine::shape_of(benches->all.front(), what), lab, stop_token());
   if (auto ready = guest.make_ready(); !ready) return tl::unexpected(ready.error());
   return guest.stage().facts;
 }

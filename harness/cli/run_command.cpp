@@ -85,8 +85,9 @@ engine::RunStarted describe_run(const std::string& id, std::size_t cases, unsign
   return started;
 }
 
-int exit_code(const engine::RunFinished& summary) {
-  if (summary.interrupted || summary.total.error > 0)
+/// `whole`: no target was left out.
+int exit_code(const engine::RunFinished& summary, bool whole) {
+  if (summary.interrupted || summary.total.error > 0 || !whole)
     return summary.total.failed + summary.total.timeout > 0 && !summary.interrupted ? kernel_failed : harness_failed;
   return summary.total.failed + summary.total.timeout > 0 ? kernel_failed : all_good;
 }
@@ -176,7 +177,7 @@ Result<int> run(RunFlags flags) {
   auto backend = make_backend();
   auto benches = make_benches(flags.choice, *backend, bus);
   if (!benches) return tl::unexpected(benches.error());
-  if (auto status = check_coverage(flags, *benches); !status) return tl::unexpected(status.error());
+  if (auto status = check_coverage(flags, benches->all); !status) return tl::unexpected(status.error());
   engine::RunOptions options;
   options.jobs = flags.jobs != 0 ? flags.jobs : std::max(1U, std::thread::hardware_concurrency());
   options.memory_mib = flags.memory_mib;
@@ -192,11 +193,11 @@ Result<int> run(RunFlags flags) {
   if (!flags.choice.next.empty()) options.command += " --next " + flags.choice.next;
   if (flags.seed != 0) options.command += fmt::format(" --seed {}", flags.seed);
   options.attachments = attachments;
-  const auto jobs = engine::make_jobs(*cases, *benches);
+  const auto jobs = engine::make_jobs(*cases, benches->all);
   if (jobs.empty())
     return fail(Errc::invalid_argument, "run these cases", "none of them applies to the chosen targets",
                 "`kexlab list` tells the targets of each");
-  auto started = describe_run(books->id, jobs.size(), options.jobs, books->folder, *benches);
+  auto started = describe_run(books->id, jobs.size(), options.jobs, books->folder, benches->all);
   started.wanted = flags.wanted;
   started.targets = flags.choice.targets;
   started.kernel = fmt::format("{}", fmt::join(flags.choice.kernels, ","));
@@ -211,7 +212,7 @@ Result<int> run(RunFlags flags) {
                fmt::format("nothing was tested: all {} cases were skipped", jobs.size()));
   }
   bus.publish(summary);
-  return stored_all ? exit_code(summary) : static_cast<int>(harness_failed);
+  return stored_all ? exit_code(summary, benches->left_out == 0) : static_cast<int>(harness_failed);
 }
 
 }  // namespace

@@ -112,7 +112,7 @@ int run(int argc, char** argv) {
   shared.lab.cache = *cache;
   auto benches = make_benches(shared.choice, *shared.backend, shared.bus);
   if (!benches) return tell(benches.error());
-  shared.benches = std::move(*benches);
+  shared.benches = std::move(benches->all);
   register_cases(shared);
   const int code = RUN_ALL_TESTS();
   shared.guest.reset();

@@ -58,9 +58,6 @@ Status check_unique(const CatalogueRow& row, const yaml::Position& where, std::s
   if (row.is_default && !seen.insert(row.target + " default").second) {
     return yaml::fail_at(where, "a second default kernel for " + row.target);
   }
-  if (row.is_next && !seen.insert(row.target + " next").second) {
-    return yaml::fail_at(where, "a second next kernel for " + row.target);
-  }
   return {};
 }
 

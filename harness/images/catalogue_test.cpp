@@ -29,7 +29,8 @@ TEST(Catalogue, EveryTargetHasADefaultKernelAndPackagedOnesANextThatDiffers) {
       packaged |= row.is_default && !row.package.empty();
     }
     // A kernel that has to be built starts itself, so that nobody waits for two.
-    EXPECT_EQ(chosen.size(), packaged ? 2U : 1U) << target.name;
+    EXPECT_GE(chosen.size(), packaged ? 2U : 1U) << target.name;
+    EXPECT_EQ(chosen.size() > 1, packaged) << target.name;
   }
 }
 
@@ -108,11 +109,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"two_defaults",
                 "- {name: a, target: arm64, package: p, default: true}\n- {name: b, target: arm64, package: q, "
                 "default: true}\n",
-                "2:3", "second default"},
-        Mistake{
-            "two_nexts",
-            "- {name: a, target: arm64, package: p, next: true}\n- {name: b, target: arm64, package: q, next: true}\n",
-            "2:3", "second next"}),
+                "2:3", "second default"}),
     [](const auto& row) { return row.param.name; });
 
 TEST(FindRow, AMissingKernelIsToldWithTheNearest) {

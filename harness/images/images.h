@@ -40,7 +40,8 @@ struct CatalogueRow {
   std::vector<std::string> modules;  ///< modules the console or the channel needs, in load order
   std::string crash;                 ///< row of the kernel that is loaded for a crash where this one loads itself
   bool is_default = false;           ///< the kernel under test where the user names none
-  bool is_next = false;              ///< the different second kernel where the user names none
+  /// The different second kernel where the user names none: of several of a target the first that can be had.
+  bool is_next = false;
 };
 /// Errors: corrupt, with file, line, column, what is wrong and the nearest right word; `file` is used in messages only.
 Result<std::vector<CatalogueRow>> parse_catalogue(std::string_view yaml, std::string_view file);
@@ -82,6 +83,14 @@ Result<Kernel> build_kernel(const Target& target, const CatalogueRow& row,
                             const std::vector<std::filesystem::path>& patches, const Progress& progress);
 /// The catalogue (embedded at build time).
 const std::vector<CatalogueRow>& catalogue();
+/// Names of the target's `next` kernels, first choice first.
+std::vector<std::string> next_kernels(std::string_view target);
+/// The first of these kernels that can be had. `passed_over` hears of each whose package is not given where another name
+/// is left (io, not_found: a mirror may list for a while what it does not have). Errors: that of the last, or of the
+/// first that fails for another reason; invalid_argument where there are no names.
+Result<Kernel> first_kernel(const std::vector<std::string>& names,
+                            const std::function<Result<Kernel>(const std::string& name)>& get,
+                            const std::function<void(const std::string& name, const Error& why)>& passed_over);
 /// The row of that name for a target. Error: not_found, with the names that there are and the nearest.
 Result<CatalogueRow> find_row(std::string_view target, std::string_view name);
 /// Forgets a cached kernel, so that the next get_kernel fetches or builds it again. Nothing cached is no error.

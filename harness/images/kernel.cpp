@@ -338,6 +338,26 @@ Result<Kernel> get_kernel(const Target& target, std::string_view name, const Pro
   return load_entry(*folder);
 }
 
+std::vector<std::string> next_kernels(std::string_view target) {
+  std::vector<std::string> names;
+  for (const auto& row : catalogue()) {
+    if (row.target == target && row.is_next) names.push_back(row.name);
+  }
+  return names;
+}
+
+Result<Kernel> first_kernel(const std::vector<std::string>& names,
+                            const std::function<Result<Kernel>(const std::string& name)>& get,
+                            const std::function<void(const std::string& name, const Error& why)>& passed_over) {
+  for (const auto& name : names) {
+    auto kernel = get(name);
+    const bool last = &name == &names.back();
+    if (kernel || last || (kernel.error().code != Errc::io && kernel.error().code != Errc::not_found)) return kernel;
+    passed_over(name, kernel.error());
+  }
+  return fail(Errc::invalid_argument, "get a kernel", "none is named");
+}
+
 Status forget_kernel(const Target& target, std::string_view name) {
   const auto row = find_row(target.name, name);
   if (!row) return tl::unexpected(row.error());

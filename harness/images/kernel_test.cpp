@@ -243,5 +243,41 @@ TEST(GetKernel, AnUnknownNameIsToldWithTheNearest) {
   EXPECT_THAT(kernel.error().str(), HasSubstr("debian-6.1"));
 }
 
+class FirstKernel : public testing::Test {
+ protected:
+  Result<Kernel> get(const std::vector<std::string>& names) {
+    return first_kernel(
+        names,
+        [this](const std::string& name) -> Result<Kernel> {
+          asked_ += name + " ";
+          if (name == "gone") return fail(Errc::io, "download gone", "404  Not Found");
+          if (name == "full") return fail(Errc::no_space, "unpack full", "the disk is full");
+          return Kernel{.name = name};
+        },
+        [this](const std::string& name, const Error& why) { passed_over_ += name + ": " + why.broke; });
+  }
+  std::string asked_, passed_over_;
+};
+
+TEST_F(FirstKernel, IsTheFirstChoiceWhereItCanBeHad) {
+  const auto kernel = get({"new", "newer"});
+  ASSERT_TRUE(kernel.has_value());
+  EXPECT_EQ(kernel->name, "new");
+  EXPECT_EQ(asked_, "new ");
+}
+
+TEST_F(FirstKernel, IsTheNextOneWhereTheMirrorDoesNotHaveIt) {
+  const auto kernel = get({"gone", "newer"});
+  ASSERT_TRUE(kernel.has_value());
+  EXPECT_EQ(kernel->name, "newer");
+  EXPECT_EQ(passed_over_, "gone: 404  Not Found");
+}
+
+TEST_F(FirstKernel, IsAnErrorWhereNoneIsLeftOrAnotherWouldNotHelp) {
+  EXPECT_EQ(get({"gone", "gone"}).error().code, Errc::io);
+  EXPECT_EQ(get({"full", "newer"}).error().code, Errc::no_space);
+  EXPECT_EQ(get({}).error().code, Errc::invalid_argument);
+}
+
 }  // namespace
 }  // namespace kexlab::images

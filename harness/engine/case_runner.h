@@ -20,6 +20,8 @@
 
 namespace kexlab::engine {
 
+struct Dump;
+
 /// What a step came to. `outcome` passed: go on.
 struct Verdict {
   Outcome outcome = Outcome::passed;
@@ -105,11 +107,17 @@ class CaseRunner {
   // what the running kernel is (situation.cpp)
   Result<const Facts*> facts();
   Result<model::Situation> situation();
+  Result<wire::Message> ask(wire::Message request);
+
+  // the dump (vmcore_step.cpp)
+  Verdict check_notes(ByteView head, const Dump& dump);
+  Verdict check_release(const Dump& dump, std::string_view vmcoreinfo);
   Verdict check_end(std::uint64_t end);
+  Verdict check_contents(const Dump& dump);
+  Verdict check_known_page(const Dump& dump, std::size_t number);
+  Verdict check_read_at_once(std::uint64_t offset, std::uint64_t first, std::uint64_t second);
   Verdict check_mapping(const Range& window);
   Verdict check_mappings(const std::vector<Range>& windows, std::uint64_t end);
-  Verdict check_notes(ByteView head, std::uint64_t offset, std::uint64_t size);
-  Result<wire::Message> ask(wire::Message request);
 
   // memory (memory_step.cpp)
   Result<Meminfo> read_meminfo();

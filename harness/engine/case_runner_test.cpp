@@ -358,7 +358,8 @@ TEST_F(CaseRunnerTest, a_refused_load_leaves_the_guest_clean) {
 }
 
 TEST_F(CaseRunnerTest, a_call_that_the_kernel_lacks_leaves_the_guest_clean) {
-  constexpr auto file_load = "name: files\nabout: files\nsteps:\n  - file_load: {kernel: none, initrd: none}\n    expect: ";
+  constexpr auto file_load =
+      "name: files\nabout: files\nsteps:\n  - file_load: {kernel: none, initrd: none}\n    expect: ";
   for (const bool lacks : {true, false}) {
     Agent agent = lab_->agent();
     agent.instead = answering("file_load", lacks ? ENOSYS : EBADF);

@@ -35,7 +35,11 @@ steps:
 TEST(Dumps, every_target_that_has_them_tells_its_number_of_registers) {
   for (const Target& target : all_targets()) {
     if (target.limit("crash") != nullptr || target.limit("vmcore") != nullptr) continue;
-    EXPECT_NE(model::contract_of(target.name).dumped_registers, 0u) << target.name;
+    const auto& dumped = model::contract_of(target.name).dumped;
+    EXPECT_NE(dumped.registers, 0u) << target.name;
+    EXPECT_LT(dumped.program_counter, dumped.registers) << target.name;
+    EXPECT_LT(dumped.stack_pointer, dumped.registers) << target.name;
+    EXPECT_NE(dumped.program_counter, dumped.stack_pointer) << target.name;
   }
 }
 

@@ -8,7 +8,9 @@
 #include <array>
 #include <span>
 
+#include "harness/model/contract.h"
 #include "kexlab/arch.h"
+#include "kexlab/text.h"
 
 namespace kexlab::engine {
 namespace {
@@ -91,15 +93,17 @@ constexpr std::string_view log[] = {
 constexpr std::string_view names[] = {"SYMBOL(kallsyms_names)", "SYMBOL(kallsyms_num_syms)",
                                       "SYMBOL(kallsyms_token_table)", "SYMBOL(kallsyms_token_index)"};
 
-/// A line that begins with the key, "=" and at least one character of a value.
-bool tells(std::string_view text, std::string_view key) {
+/// Of the first line that begins with the key and "=" what stands behind it, as far as to a NUL; else nothing.
+std::string_view value_of(std::string_view text, std::string_view key) {
   for (auto at = text.find(key); at != std::string_view::npos; at = text.find(key, at + 1)) {
     const auto rest = text.substr(at + key.size());
     const bool begins = at == 0 || text[at - 1] == '\n';
-    if (begins && rest.size() > 1 && rest[0] == '=' && rest[1] != '\n' && rest[1] != '\0') return true;
+    if (begins && !rest.empty() && rest[0] == '=')
+      return rest.substr(1, rest.find_first_of(std::string_view("\n\0", 2)) - 1);
   }
-  return false;
+  return {};
 }
+bool tells(std::string_view text, std::string_view key) { return !value_of(text, key).empty(); }
 
 std::string missing_of(std::string_view text, Lines lines) {
   const auto wanting =
@@ -115,13 +119,28 @@ std::string line_of(std::string_view text, std::string_view line) {
 
 }  // namespace
 
+std::optional<std::uint64_t> number_in_vmcoreinfo(std::string_view text, std::string_view key) {
+  auto value = value_of(text, key);
+  const bool negative = value.starts_with('-');
+  if (negative) value.remove_prefix(1);
+  const bool hex = value.starts_with("0x");
+  const auto number = parse_unsigned(hex ? value.substr(2) : value, hex ? 16 : 10);
+  return number && negative ? 0 - *number : number;
+}
+
+std::optional<std::uint64_t> symbol_in_vmcoreinfo(std::string_view text, std::string_view name) {
+  return parse_unsigned(value_of(text, fmt::format("SYMBOL({})", name)), 16);
+}
+
 std::string missing_in_vmcoreinfo(std::string_view text, const Machine& crashed) {
   const Arch* arch = find_arch(crashed.arch);
   const unsigned pointer = arch != nullptr && arch->bits == 32 ? 4 : 8;
   for (const auto& line :
        {fmt::format("PAGESIZE={}", crashed.page_size), fmt::format("SIZE(list_head)={}", 2 * pointer)})
     if (auto wrong = line_of(text, line); !wrong.empty()) return wrong;
-  if (auto wrong = missing_of(text, always); !wrong.empty()) return wrong;
+  for (const Lines lines : {Lines(always), model::contract_of(crashed.arch).dumped.vmcoreinfo}) {
+    if (auto wrong = missing_of(text, lines); !wrong.empty()) return wrong;
+  }
   for (const Lines group : {Lines(sections), Lines(one_map), Lines(log), Lines(names)}) {
     if (!std::any_of(group.begin(), group.end(), [text](std::string_view key) { return tells(text, key); })) continue;
     if (auto wrong = missing_of(text, group); !wrong.empty()) return wrong;

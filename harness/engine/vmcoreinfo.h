@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Does a crashed kernel's vmcoreinfo tell what makedumpfile, crash and drgn cannot open its dump without?
 #pragma once
+
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,10 +12,15 @@
 namespace kexlab::engine {
 
 /// The first line that is wanting in vmcoreinfo's text, as "its vmcoreinfo has no line X", or empty. Wanted is what all
-/// kernels of 5.10 to 7.2 tell, and the whole of each group that depends on the kernel's configuration: sections or one
-/// map of memory, the log, the names of symbols.
-/// Source: Documentation/admin-guide/kdump/vmcoreinfo.rst, kernel/crash_core.c (crash_save_vmcoreinfo_init),
+/// kernels of 5.10 to 7.2 tell, what those of the architecture do, and the whole of each group that depends on the
+/// kernel's configuration: sections or one map of memory, the log, the names of symbols. Source:
+/// Documentation/admin-guide/kdump/vmcoreinfo.rst, kernel/crash_core.c (crash_save_vmcoreinfo_init),
 /// kernel/printk/printk.c (log_buf_vmcoreinfo_setup).
 std::string missing_in_vmcoreinfo(std::string_view text, const Machine& crashed);
+/// The value of a line like NUMBER(phys_base)=-4096 or NUMBER(kimage_voffset)=0xffff0000, modulo 2^64; `key` is all in
+/// front of the "=". Nothing where there is no such line, or no such number.
+std::optional<std::uint64_t> number_in_vmcoreinfo(std::string_view text, std::string_view key);
+/// The address in the line SYMBOL(name)=; nothing where there is none.
+std::optional<std::uint64_t> symbol_in_vmcoreinfo(std::string_view text, std::string_view name);
 
 }  // namespace kexlab::engine

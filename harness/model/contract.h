@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -22,13 +24,30 @@ struct PrepareRule {
   Decision (*check)(const Call& call);
 };
 
+/// What a dump of this architecture's kernels tells.
+struct DumpContract {
+  using NumberOf = std::function<std::optional<std::uint64_t>(std::string_view key)>;
+
+  /// Words of pr_reg in struct elf_prstatus; 0: not known, or there are no dumps. Source: ELF_NGREG of
+  /// arch/*/include/asm/elf.h.
+  unsigned registers = 0;
+  /// Their indices among them. Source: struct user_regs_struct or pt_regs, on MIPS arch/mips/include/uapi/asm/reg.h.
+  unsigned program_counter = 0, stack_pointer = 0;
+  /// Lines of vmcoreinfo beyond those of all: arch_crash_save_vmcoreinfo.
+  std::span<const std::string_view> vmcoreinfo = {};
+  /// Where a virtual address of the kernel's own image lies, by vmcoreinfo's numbers; nullptr: not known.
+  std::optional<std::uint64_t> (*physical)(std::uint64_t address, const NumberOf& number) = nullptr;
+  /// kexec_file_load gives the kernel's text a program header of its own (crash_prepare_elf64_headers).
+  bool text_header = false;
+  /// Firmware that lies inside the reservation is in the dump.
+  bool firmware_in_reservation = false;
+};
+
 struct Contract {
   std::string_view target;
   std::uint64_t kexec_arch = 0;  ///< KEXEC_ARCH, shifted; 0: not known. Source: arch/*/include/asm/kexec.h
   unsigned bits = 64;            ///< of unsigned long
-  /// Words of pr_reg in struct elf_prstatus: a CPU's registers in a dump; 0: not known, or there are no dumps.
-  /// Source: ELF_NGREG of arch/*/include/asm/elf.h.
-  unsigned dumped_registers = 0;
+  DumpContract dumped;
   /// KEXEC_DESTINATION_MEMORY_LIMIT where it is not -1UL, else nullptr.
   std::uint64_t (*destination_limit)(const Situation& situation) = nullptr;
   std::uint64_t control_bytes = 0;            ///< KEXEC_CONTROL_PAGE_SIZE; a page where that is more

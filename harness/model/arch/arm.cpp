@@ -45,7 +45,7 @@ const Contract contract_arm{
     .target = "arm",
     .kexec_arch = std::uint64_t{40} << 16,
     .bits = 32,
-    .dumped_registers = 18,
+    .dumped = {.registers = 18, .program_counter = 15, .stack_pointer = 13},
     .control_bytes = 4096,
     .prepare = prepare,
 };

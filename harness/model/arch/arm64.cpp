@@ -18,6 +18,16 @@ ImageNeeds image_needs(const File& kernel) {
   return {.whole = image_size != 0, .loaded = kernel.size, .memory = image_size, .longest_cmdline = {}};
 }
 
+// Source: arch/arm64/kernel/crash_core.c, later vmcore_info.c (arch_crash_save_vmcoreinfo).
+constexpr std::string_view vmcoreinfo[] = {"NUMBER(VA_BITS)", "NUMBER(kimage_voffset)", "NUMBER(PHYS_OFFSET)",
+                                           "NUMBER(TCR_EL1_T1SZ)", "KERNELOFFSET"};
+
+// Source: arch/arm64/include/asm/memory.h (__kimg_to_phys).
+std::optional<std::uint64_t> dumped_at(std::uint64_t address, const DumpContract::NumberOf& number) {
+  const auto offset = number("NUMBER(kimage_voffset)");
+  return offset ? std::optional(address - *offset) : std::nullopt;
+}
+
 constexpr FileFormat image{einval, "KEXEC_IMAGE_VERIFY_SIG", is_image, image_needs};
 
 }  // namespace
@@ -27,7 +37,12 @@ const Contract contract_arm64{
     .target = "arm64",
     .kexec_arch = std::uint64_t{183} << 16,
     .bits = 64,
-    .dumped_registers = 34,
+    .dumped = {.registers = 34,
+               .program_counter = 32,
+               .stack_pointer = 31,
+               .vmcoreinfo = vmcoreinfo,
+               .physical = dumped_at,
+               .text_header = true},
     .control_bytes = 4096,
     .file_format = &image,
 };

@@ -10,7 +10,7 @@ const Contract contract_i386{
     .target = "i386",
     .kexec_arch = std::uint64_t{3} << 16,
     .bits = 32,
-    .dumped_registers = 17,
+    .dumped = {.registers = 17, .program_counter = 12, .stack_pointer = 15},
     .control_bytes = 4096,
 };
 

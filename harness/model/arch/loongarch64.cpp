@@ -38,7 +38,7 @@ const Contract contract_loongarch64{
     .target = "loongarch64",
     .kexec_arch = std::uint64_t{258} << 16,
     .bits = 64,
-    .dumped_registers = 45,
+    .dumped = {.registers = 45, .program_counter = 33, .stack_pointer = 3},
     .control_bytes = 4096,  // KEXEC_CONTROL_PAGE_SIZE is PAGE_SIZE, arch/loongarch/include/asm/kexec.h
     .prepare = prepare,
 };

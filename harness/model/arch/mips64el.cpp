@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// mips64el: 64 bits, little endian. No rule of its own: machine_kexec_prepare refuses kernels for several CPUs only, and ours are for one
-// (arch/mips/kernel/machine_kexec.c).
+// mips64el: 64 bits, little endian. No rule of its own: machine_kexec_prepare refuses kernels for several CPUs only,
+// and ours are for one (arch/mips/kernel/machine_kexec.c).
 #include "harness/model/contract.h"
 
 namespace kexlab::model {
@@ -10,7 +10,7 @@ const Contract contract_mips64el{
     .target = "mips64el",
     .kexec_arch = std::uint64_t{8} << 16,  // of both byte orders
     .bits = 64,
-    .dumped_registers = 45,
+    .dumped = {.registers = 45, .program_counter = 34, .stack_pointer = 29},
     .control_bytes = 16384,
 };
 

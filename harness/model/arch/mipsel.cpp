@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// mipsel: 32 bits, little endian. No rule of its own: machine_kexec_prepare refuses kernels for several CPUs only, and ours are for one
-// (arch/mips/kernel/machine_kexec.c).
+// mipsel: 32 bits, little endian. No rule of its own: machine_kexec_prepare refuses kernels for several CPUs only, and
+// ours are for one (arch/mips/kernel/machine_kexec.c).
 #include "harness/model/contract.h"
 
 namespace kexlab::model {
@@ -10,7 +10,7 @@ const Contract contract_mipsel{
     .target = "mipsel",
     .kexec_arch = std::uint64_t{8} << 16,  // of both byte orders
     .bits = 32,
-    .dumped_registers = 45,
+    .dumped = {.registers = 45, .program_counter = 40, .stack_pointer = 35},
     .control_bytes = 16384,
 };
 

@@ -19,6 +19,15 @@ Decision check_below_kernel(const Call& call) {
   return refuse_if(below, etxtbsy);
 }
 
+// The kernel's image lies in its linear map. Source: arch/powerpc/include/asm/page.h (__pa, PAGE_OFFSET).
+std::optional<std::uint64_t> dumped_at(std::uint64_t address, const DumpContract::NumberOf&) {
+  return address & 0x0fffffffffffffff;
+}
+
+// Firmware (RTAS) may lie inside the reservation. Source: arch/powerpc/kexec/file_load_64.c (get_crash_memory_ranges).
+constexpr DumpContract dumped{
+    .registers = 48, .program_counter = 32, .stack_pointer = 1, .physical = dumped_at, .firmware_in_reservation = true};
+
 constexpr PrepareRule prepare[] = {
     {{"below_kernel", "ppc64: no segment starts below the running kernel's end",
       "arch/powerpc/kexec/core_64.c: machine_kexec_prepare",
@@ -33,7 +42,7 @@ const Contract contract_ppc64{
     .target = "ppc64",
     .kexec_arch = std::uint64_t{21} << 16,
     .bits = 64,
-    .dumped_registers = 48,
+    .dumped = dumped,
     .control_bytes = 4096,
     .prepare = prepare,
 };
@@ -43,7 +52,7 @@ const Contract contract_ppc64le{
     .target = "ppc64le",
     .kexec_arch = std::uint64_t{21} << 16,
     .bits = 64,
-    .dumped_registers = 48,
+    .dumped = dumped,
     .control_bytes = 4096,
     .prepare = prepare,
 };

@@ -16,7 +16,7 @@ const Contract contract_ppc{
     .target = "ppc",
     .kexec_arch = std::uint64_t{20} << 16,
     .bits = 32,
-    .dumped_registers = 48,
+    .dumped = {.registers = 48, .program_counter = 32, .stack_pointer = 1},
     .destination_limit = destination_limit,
     .control_bytes = 4096,
 };

@@ -64,7 +64,7 @@ const Contract contract_riscv64{
     .target = "riscv64",
     .kexec_arch = std::uint64_t{243} << 16,
     .bits = 64,
-    .dumped_registers = 32,
+    .dumped = {.registers = 32, .program_counter = 0, .stack_pointer = 2},
     .control_bytes = 4096,
     .prepare = prepare,
 };

@@ -26,7 +26,7 @@ const Contract contract_s390x{
     .target = "s390x",
     .kexec_arch = std::uint64_t{22} << 16,
     .bits = 64,
-    .dumped_registers = 27,
+    .dumped = {.registers = 27, .program_counter = 1, .stack_pointer = 17},
     .control_bytes = 4096,
     .prepare = prepare,
 };

@@ -10,7 +10,7 @@ const Contract contract_sh4{
     .target = "sh4",
     .kexec_arch = std::uint64_t{42} << 16,
     .bits = 32,
-    .dumped_registers = 23,
+    .dumped = {.registers = 23, .program_counter = 16, .stack_pointer = 15},
     .control_bytes = 4096,
 };
 

@@ -40,6 +40,16 @@ ImageNeeds bzimage64_needs(const File& kernel) {
           .longest_cmdline = most - std::min(most, elfcorehdr_bytes)};
 }
 
+// Source: arch/x86/kernel/crash_core_64.c, later vmcore_info_64.c (arch_crash_save_vmcoreinfo).
+constexpr std::string_view vmcoreinfo[] = {"NUMBER(phys_base)", "SYMBOL(init_top_pgt)", "NUMBER(pgtable_l5_enabled)",
+                                           "KERNELOFFSET", "NUMBER(KERNEL_IMAGE_SIZE)"};
+
+// Source: arch/x86/include/asm/page_64.h (__phys_addr_nodebug), page_64_types.h (__START_KERNEL_map).
+std::optional<std::uint64_t> dumped_at(std::uint64_t address, const DumpContract::NumberOf& number) {
+  const auto base = number("NUMBER(phys_base)");
+  return base ? std::optional(address - 0xffffffff80000000 + *base) : std::nullopt;
+}
+
 constexpr FileFormat bzimage64{enoexec, "KEXEC_BZIMAGE_VERIFY_SIG", is_bzimage64, bzimage64_needs};
 
 }  // namespace
@@ -49,7 +59,12 @@ const Contract contract_x86_64{
     .target = "x86_64",
     .kexec_arch = std::uint64_t{62} << 16,
     .bits = 64,
-    .dumped_registers = 27,
+    .dumped = {.registers = 27,
+               .program_counter = 16,
+               .stack_pointer = 19,
+               .vmcoreinfo = vmcoreinfo,
+               .physical = dumped_at,
+               .text_header = true},
     .destination_limit = destination_limit,
     .control_bytes = 8192,
     .file_format = &bzimage64,

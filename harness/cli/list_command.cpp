@@ -7,6 +7,8 @@
 #include <memory>
 
 #include "harness/cli/command.h"
+#include "harness/images/file.h"
+#include "harness/measure/repeats.h"
 #include "harness/report/overview.h"
 #include "harness/targets/target.h"
 
@@ -38,11 +40,20 @@ std::vector<std::filesystem::path> usual_results() {
   return out;
 }
 
+/// What `kexlab run`, `kexlab list --format json` or `kexlab bench --out` wrote.
+Result<std::vector<report::Overview>> read_any(const std::filesystem::path& path) {
+  if (path.extension() != ".json") return report::read_overview(path);
+  auto text = images::read_file(path);
+  if (!text) return tl::unexpected(text.error());
+  return as_text(*text).find("\"benchmarks\"") == std::string_view::npos ? report::read_overview(path)
+                                                                         : measure::repeats_of(as_text(*text));
+}
+
 int list_targets(const ListFlags& flags) {
   if (auto status = targets_status(); !status) return tell(status.error());
   std::vector<std::vector<report::Overview>> all;
   for (const auto& path : flags.results.empty() ? usual_results() : flags.results) {
-    auto one = report::read_overview(path);
+    auto one = read_any(path);
     if (!one) return tell(one.error());
     all.push_back(std::move(*one));
   }
@@ -70,7 +81,8 @@ Action add_list(CLI::App& app) {
   app.add_option("cases", flags->wanted, "Names, globs, tag:NAME, files or folders; default: all");
   auto* targets = app.add_flag("--targets", flags->targets, "List the targets instead, and what works on each");
   app.add_option("--results", flags->results,
-                 "With --targets: folders of runs, or a file that --format json wrote; later ones win. Default: "
+                 "With --targets: folders of runs, files that --format json wrote, or measurements of kexlab bench; "
+                 "later ones win. Default: "
                  "all of kexlab-results")
       ->check(CLI::ExistingPath)
       ->needs(targets);

@@ -49,14 +49,17 @@ nlohmann::json to_json_value(const Overview& overview) {
       if (tally.*count.member != 0) folders[name][count.name] = tally.*count.member;
     }
   }
-  return {{"target", overview.target}, {"kernel", overview.kernel},     {"from", overview.origin},
-          {"run", overview.run},       {"restored", overview.restored}, {"folders", folders}};
+  return {{"target", overview.target},   {"kernel", overview.kernel},     {"from", overview.origin},
+          {"run", overview.run},         {"restored", overview.restored}, {"folders", folders},
+          {"counted", overview.counted}, {"repeated", overview.repeated}};
 }
 
 Overview from_json_value(const nlohmann::json& json) {
   Overview out{
       .target = json.at("target"), .kernel = json.at("kernel"), .origin = json.at("from"), .run = json.at("run")};
   out.restored = json.at("restored");
+  out.counted = json.value("counted", std::size_t{0});
+  out.repeated = json.value("repeated", std::size_t{0});
   for (const auto& [name, tally] : json.at("folders").items()) {
     for (const Count& count : counts) out.folders[name].*count.member = tally.value(count.name, std::size_t{0});
   }
@@ -101,6 +104,10 @@ std::vector<std::string> cells(const Target& target, const Overview* overview) {
   row.push_back(target.limit("snapshot") != nullptr              ? "no"
                 : overview != nullptr && overview->restored != 0 ? "yes"
                                                                  : "-");
+  row.push_back(target.limit("icount") != nullptr ? "no"
+                : overview != nullptr && overview->counted != 0
+                    ? fmt::format("{}/{}", overview->repeated, overview->counted)
+                    : "-");
   return row;
 }
 
@@ -108,6 +115,7 @@ std::vector<std::string> titles() {
   std::vector<std::string> row{"target", "machine", "cpu", "page", "kernel", "boots"};
   for (const Column& column : columns) row.emplace_back(column.title);
   row.emplace_back("snapshot");
+  row.emplace_back("instruction counts");
   return row;
 }
 
@@ -153,6 +161,17 @@ std::string why_not(const std::vector<Target>& targets, const std::vector<Unemul
   return out.empty() ? out : "\n" + out;
 }
 
+/// Measurements count no cases, and a run of cases measures nothing: each leaves the other's part as it was.
+void take_over(Overview& into, const Overview& from) {
+  const Overview before = into;
+  into = from.folders.empty() ? before : from;
+  into.target = from.target;
+  into.kernel = from.kernel;
+  const Overview& series = from.counted != 0 ? from : before;
+  into.counted = series.counted;
+  into.repeated = series.repeated;
+}
+
 }  // namespace
 
 std::vector<Overview> overview_of(const Stored& stored) {
@@ -184,7 +203,7 @@ Result<std::vector<Overview>> read_overview(const std::filesystem::path& path) {
 std::vector<Overview> merge_overviews(const std::vector<std::vector<Overview>>& all) {
   std::map<std::pair<std::string, std::string>, Overview> last;
   for (const auto& some : all) {
-    for (const auto& one : some) last[{one.target, one.kernel}] = one;
+    for (const auto& one : some) take_over(last[{one.target, one.kernel}], one);
   }
   std::vector<Overview> out;
   for (auto& [key, one] : last) out.push_back(std::move(one));

@@ -22,13 +22,14 @@ struct Overview {
   std::string run;                               ///< id of the run that was counted
   std::map<std::string, engine::Tally> folders;  ///< by the first part of the cases' names: "contract", "layout", …
   std::size_t restored = 0;                      ///< cases that passed on a guest put back from a snapshot
+  std::size_t counted = 0, repeated = 0;         ///< series of instruction counts; those that were equal each time
 };
 
 /// Counts a run, sorted by target and kernel.
 std::vector<Overview> overview_of(const Stored& stored);
 /// From a results folder, a results.jsonl, or a file that overview_json wrote. Errors: as read_results; corrupt.
 Result<std::vector<Overview>> read_overview(const std::filesystem::path& path);
-/// All counts of each target and kernel from the last that has it.
+/// Of each target and kernel the counts of cases from the last that has some, and likewise the series.
 std::vector<Overview> merge_overviews(const std::vector<std::vector<Overview>>& all);
 /// results/overview.json's form, with a newline at the end.
 std::string overview_json(const std::vector<Overview>& overviews);

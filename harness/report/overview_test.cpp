@@ -68,10 +68,11 @@ TEST(Overview, TableTellsWhatWasNotTriedFromWhatCannotBe) {
   const auto table =
       overview_table(targets(), {{"ia", "it has no emulator", "QEMU"}}, overview_of(a_run()), TableForm::text);
   EXPECT_THAT(row(table, "big"),
-              ElementsAre("big", "virt", "max", "64K", "small", "yes", "1/2", "1/1", "-", "-", "-", "yes"));
+              ElementsAre("big", "virt", "max", "64K", "small", "yes", "1/2", "1/1", "-", "-", "-", "yes", "-"));
   EXPECT_THAT(row(table, "little"),
-              ElementsAre("little", "virt", "max", "4K", "small", "no", "0/1", "-", "-", "no", "-", "-"));
-  EXPECT_THAT(row(table, "none"), ElementsAre("none", "virt", "max", "4K", "-", "-", "-", "-", "-", "-", "-", "-"));
+              ElementsAre("little", "virt", "max", "4K", "small", "no", "0/1", "-", "-", "no", "-", "-", "-"));
+  EXPECT_THAT(row(table, "none"),
+              ElementsAre("none", "virt", "max", "4K", "-", "-", "-", "-", "-", "-", "-", "-", "-"));
   EXPECT_THAT(table, HasSubstr("little cannot `crash`: it has no crash kernels (Kconfig)"));
   EXPECT_THAT(table, HasSubstr("ia: it has no emulator (QEMU)"));
 }
@@ -79,7 +80,7 @@ TEST(Overview, TableTellsWhatWasNotTriedFromWhatCannotBe) {
 TEST(Overview, MarkdownIsTheSameTable) {
   const auto table =
       overview_table(targets(), {{"ia", "it has no emulator", "QEMU"}}, overview_of(a_run()), TableForm::markdown);
-  EXPECT_THAT(table, HasSubstr("| big | virt | max | 64K | small | yes | 1/2 | 1/1 | - | - | - | yes |\n"));
+  EXPECT_THAT(table, HasSubstr("| big | virt | max | 64K | small | yes | 1/2 | 1/1 | - | - | - | yes | - |\n"));
   EXPECT_THAT(table, HasSubstr("- little cannot `crash`"));
 }
 
@@ -94,9 +95,23 @@ TEST(Overview, LastRunOfATargetCounts) {
   EXPECT_EQ(merged[1].folders.at("contract").passed, 1u);
 }
 
+TEST(Overview, MeasurementsAndCasesOfAKernelShareARow) {
+  Overview measured{.target = "big", .kernel = "small"};
+  measured.counted = 7;
+  measured.repeated = 6;
+  for (const auto& order : {std::vector{overview_of(a_run()), std::vector{measured}},
+                            std::vector{std::vector{measured}, overview_of(a_run())}}) {
+    const auto merged = merge_overviews(order);
+    ASSERT_EQ(merged.size(), 2u);
+    EXPECT_EQ(merged[0].folders.at("contract").passed, 1u);
+    EXPECT_THAT(row(overview_table(targets(), {}, merged, TableForm::text), "big").back(), "6/7");
+  }
+}
+
 TEST(Overview, IsReadBackAsItWasWritten) {
   const auto file = std::filesystem::path(testing::TempDir()) / "overview.json";
-  const auto all = overview_of(a_run());
+  auto all = overview_of(a_run());
+  all[0].counted = 3;
   std::ofstream(file) << overview_json(all);
   const auto read = read_overview(file);
   ASSERT_TRUE(read) << read.error().str();
@@ -116,8 +131,7 @@ TEST(Overview, ReadmeShowsWhatRowsAndKeptResultsGive) {
   ASSERT_TRUE(kept) << kept.error().str();
   std::stringstream readme;
   readme << std::ifstream(top / "README.md").rdbuf();
-  const auto table =
-      overview_table(all_targets(), unemulated_targets(), merge_overviews({*kept}), TableForm::markdown);
+  const auto table = overview_table(all_targets(), unemulated_targets(), merge_overviews({*kept}), TableForm::markdown);
   for (std::string line; const char c : table) {
     if (c != '\n') line += c;
     if (c != '\n') continue;

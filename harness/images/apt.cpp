@@ -134,6 +134,13 @@ Status make_state(const fs::path& folder, std::string_view debian_arch, const fs
 
 }  // namespace
 
+Result<std::string> native_architecture() {
+  const auto told = demand(Command{{"dpkg", "--print-architecture"}, {}, {}, std::chrono::seconds{20}, 0, {}, {}},
+                           "ask for this machine's Debian architecture");
+  if (!told) return tl::unexpected(told.error());
+  return told->out.substr(0, told->out.find('\n'));
+}
+
 Result<Apt> Apt::open(const fs::path& folder, std::string_view debian_arch, const Progress& progress) {
   const std::string asked = "use apt for " + std::string(debian_arch) + " packages";
   if (find_program("apt-get").empty() || find_program("apt-cache").empty()) {

@@ -35,6 +35,9 @@ std::vector<std::string> image_parts(const Package& package, bool modules);
 std::string apt_configuration(const std::filesystem::path& folder, std::string_view debian_arch,
                               const std::filesystem::path& sources = {});
 
+/// The architecture that this machine's packages are of, in Debian's words. Errors: as run.
+Result<std::string> native_architecture();
+
 class Apt {
  public:
   /// A state for one Debian architecture in `folder`, which is made where missing. Holds nothing open; the caller sees

@@ -136,7 +136,7 @@ Result<Kernel> build_kernel(const Target& target, const CatalogueRow& row, const
   if (!recipe) return tl::unexpected(recipe.error());
   const BuildSteps steps{.patches = !recipe->patches.empty(), .signing = !recipe->signing_key.empty()};
   if (auto tools = check_build_tools(steps); !tools) return tl::unexpected(tools.error());
-  const auto tarball = source_tarball(target, row, progress);
+  const auto tarball = source_tarball(row, progress);
   if (!tarball) return tl::unexpected(tarball.error());
   recipe->tarball = tarball->file;
   const auto compiler = compiler_version(*cross);

@@ -233,14 +233,15 @@ Result<Fetched> fetch_now(Apt& apt, const CatalogueRow& row, const fs::path& int
 
 /// Resolves and downloads. Lists that have grown old name files that the archive no longer has: those are brought up to
 /// date once, which is the remedy and no second try at the same thing.
-Result<Fetched> fetch(const Target& target, const CatalogueRow& row, const fs::path& into, const Progress& progress) {
+Result<Fetched> fetch(const std::string& debian_arch, const CatalogueRow& row, const fs::path& into,
+                      const Progress& progress) {
   const auto cache = cache_folder();
   if (!cache) return tl::unexpected(cache.error());
   if (auto space = check_space("fetch a package", *cache, fetch_space); !space) return tl::unexpected(space.error());
-  const fs::path state = *cache / "apt" / target.debian_arch;
+  const fs::path state = *cache / "apt" / debian_arch;
   const auto lock = FileLock::take(state.string() + ".lock");
   if (!lock) return tl::unexpected(lock.error());
-  auto apt = Apt::open(state, target.debian_arch, progress);
+  auto apt = Apt::open(state, debian_arch, progress);
   if (apt && !row.suite.empty()) apt = apt->in_suite(row.suite);
   if (!apt) return tl::unexpected(apt.error());
   auto fetched = fetch_now(*apt, row, into);
@@ -253,7 +254,7 @@ Status make_from_package(const Target& target, const CatalogueRow& row, const fs
                          const Progress& progress) {
   const auto downloads = TemporaryFolder::beside(folder / "download");
   if (!downloads) return tl::unexpected(downloads.error());
-  const auto fetched = fetch(target, row, downloads->path(), progress);
+  const auto fetched = fetch(target.debian_arch, row, downloads->path(), progress);
   if (!fetched) return tl::unexpected(fetched.error());
   const Package& package = fetched->package;
   if (progress) progress("unpacking " + package.name, -1);
@@ -281,10 +282,14 @@ fs::path installed_tarball(const std::string& source) {
   return {};
 }
 
-Status make_source(const Target& target, const CatalogueRow& row, const fs::path& folder, const Progress& progress) {
+// Sources are of no architecture, and listed among the packages of each that the release has: this machine's, for it does
+// not have every target's.
+Status make_source(const CatalogueRow& row, const fs::path& folder, const Progress& progress) {
+  const auto arch = native_architecture();
+  if (!arch) return tl::unexpected(arch.error());
   const auto downloads = TemporaryFolder::beside(folder / "download");
   if (!downloads) return tl::unexpected(downloads.error());
-  const auto fetched = fetch(target, row, downloads->path(), progress);
+  const auto fetched = fetch(*arch, row, downloads->path(), progress);
   if (!fetched) return tl::unexpected(fetched.error());
   bool found = false;
   const std::string prefix = "usr/src/" + row.source + ".tar.";
@@ -303,7 +308,7 @@ Status make_source(const Target& target, const CatalogueRow& row, const fs::path
 
 }  // namespace
 
-Result<SourceTarball> source_tarball(const Target& target, const CatalogueRow& row, const Progress& progress) {
+Result<SourceTarball> source_tarball(const CatalogueRow& row, const Progress& progress) {
   SourceTarball out{installed_tarball(row.source), "", row.source + " (installed)"};
   if (out.file.empty()) {
     const auto cache = cache_folder();
@@ -312,7 +317,7 @@ Result<SourceTarball> source_tarball(const Target& target, const CatalogueRow& r
         Store(*cache / "sources")
             .get(
                 row.source + (row.suite.empty() ? "" : "-" + row.suite),
-                [&](const fs::path& into) { return make_source(target, row, into, progress); }, progress);
+                [&](const fs::path& into) { return make_source(row, into, progress); }, progress);
     if (!folder) return tl::unexpected(folder.error());
     for (const auto& file : fs::directory_iterator(*folder)) {
       if (file.path().filename().string().starts_with(row.source + ".tar.")) out.file = file.path();

@@ -35,7 +35,7 @@ struct SourceTarball {
   std::string origin;  ///< "linux-source-6.1 6.1.192-2"
 };
 /// Errors: not_found, io, no_space, permission.
-Result<SourceTarball> source_tarball(const Target& target, const CatalogueRow& row, const Progress& progress);
+Result<SourceTarball> source_tarball(const CatalogueRow& row, const Progress& progress);
 /// As package rows have it: "6.1" is kept by 6.1, 6.1.5 and 6.1-3, not by 6.12. Empty keeps all.
 bool version_matches(std::string_view version, std::string_view wanted);
 

@@ -127,13 +127,6 @@ Wanted wanted_of(const ProgramSet& set) {
   };
 }
 
-Result<std::string> native_architecture() {
-  const auto told = demand(Command{{"dpkg", "--print-architecture"}, {}, {}, std::chrono::seconds{20}, 0, {}, {}},
-                           "ask for this machine's Debian architecture");
-  if (!told) return tl::unexpected(told.error());
-  return told->out.substr(0, told->out.find('\n'));
-}
-
 Result<std::vector<fs::path>> fetch(const ProgramSet& set, const fs::path& into, const Progress& progress) {
   const auto cache = cache_folder();
   if (!cache) return tl::unexpected(cache.error());

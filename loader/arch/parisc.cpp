@@ -22,8 +22,9 @@
 // KiB.
 //
 // The order of segments. relocate_new_kernel copies 32 bytes more than a page: it takes the end from the destination
-// with its flag in it (%r17, before %r20 loses IND_DESTINATION). So what lies right behind a segment has to be copied
-// after it; segments go in the order of their addresses, and the command line at a distance from the kernel.
+// with its flag in it (%r17, before %r20 loses IND_DESTINATION; vm-images/patches/parisc-copy.patch mends it). So what
+// lies right behind a segment has to be copied after it; segments go in the order of their addresses, and the command
+// line at a distance from the kernel.
 //
 // Crash kernels: the kernel knows none (arch/parisc/Kconfig has no CRASH_DUMP, nothing reserves memory).
 //

@@ -10,6 +10,7 @@
 
 #include "harness/cli/command.h"
 #include "harness/images/images.h"
+#include "harness/images/process.h"
 #include "harness/targets/target.h"
 #include "harness/yaml/yaml.h"
 
@@ -245,6 +246,7 @@ void watch_signals() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   // Output into a closed pipe (`kexlab list | head`) is an error of write(2), not a death.
   signal(SIGPIPE, SIG_IGN);
+  images::stop_commands_with(stop_token());
   std::thread(wait_for_signals).detach();
 }
 

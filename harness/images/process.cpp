@@ -9,6 +9,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/readable_pipe.hpp>
 #include <boost/asio/steady_timer.hpp>
 // Boost 1.81's process v2 gets these only by way of Boost.Filesystem, which is not used here.
@@ -102,6 +103,11 @@ std::vector<std::string> whole_environment(const Command& command) {
   return all;
 }
 
+std::stop_token& stop_of_commands() {
+  static std::stop_token token;
+  return token;
+}
+
 class Runner {
  public:
   explicit Runner(const Command& command) : command_(command) {
@@ -114,10 +120,18 @@ class Runner {
     err_.start();
     timer_.expires_after(command_.deadline);
     timer_.async_wait([this](const boost::system::error_code& cancelled) {
+      timed_out_ = !cancelled;
       if (!cancelled) stop();
+    });
+    const std::stop_callback on_stop(stop_of_commands(), [this] {
+      asio::post(context_, [this] {
+        cancelled_ = true;
+        stop();
+      });
     });
     child_->async_wait([this](const boost::system::error_code&, int) { ended(); });
     context_.run();
+    if (cancelled_) return fail(Errc::cancelled, "run " + command_.argv[0], "it was interrupted");
     if (timed_out_) {
       return fail(
           Errc::timeout, "run " + command_.argv[0],
@@ -136,7 +150,6 @@ class Runner {
         bp::process_start_dir(bp::filesystem::path(folder.string())), Child{&environment, command_.nice, {}});
   }
   void stop() {
-    timed_out_ = true;
     ::kill(-static_cast<pid_t>(child_->id()), SIGKILL);
     close_pipes();
   }
@@ -166,7 +179,7 @@ class Runner {
 
   const Command& command_;
   Finished done_;
-  bool timed_out_ = false;
+  bool timed_out_ = false, cancelled_ = false;
   int running_ = 3;
   std::optional<std::ofstream> log_;
   asio::io_context context_;
@@ -204,6 +217,8 @@ std::filesystem::path find_program(std::string_view name) {
   }
   return {};
 }
+
+void stop_commands_with(std::stop_token stop) { stop_of_commands() = std::move(stop); }
 
 Result<Finished> run(const Command& command) {
   const auto program = find_program(command.argv.at(0));

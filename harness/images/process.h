@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -32,9 +33,12 @@ struct Finished {
   [[nodiscard]] std::string last_words() const;
 };
 
-/// Runs a command to its end. Errors: not_found (no such program on PATH), timeout, io. An exit code other than 0 is no
+/// Runs a command to its end. Errors: not_found (no such program on PATH), timeout, io, cancelled (stop_commands_with). An exit code other than 0 is no
 /// error here: see `demand`.
 Result<Finished> run(const Command& command);
+/// From now on every command, with all that it has started, is killed when a stop is asked for: they are in process
+/// groups of their own, which a terminal's interrupt does not reach.
+void stop_commands_with(std::stop_token stop);
 /// As run, but an exit code other than 0 is an io error that carries the last lines.
 Result<Finished> demand(const Command& command, const std::string& asked, const std::string& hint = {});
 /// The program's path where PATH has it, else empty.

@@ -74,6 +74,17 @@ TEST(Run, ADeadlineKillsGrandchildrenToo) {
   ::close(ends[0]);
 }
 
+TEST(Run, AStopKillsWhatRuns) {
+  std::stop_source source;
+  stop_commands_with(source.get_token());
+  Command command = shell("echo started; sleep 30");
+  command.on_line = [&](std::string_view) { source.request_stop(); };
+  const auto done = run(command);
+  stop_commands_with({});
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().code, Errc::cancelled);
+}
+
 TEST(Run, AProgramThatIsMissingIsNamed) {
   const auto done = run({{"no-such-program"}, {}, {}, std::chrono::seconds{5}, 0, {}, {}});
   ASSERT_FALSE(done.has_value());

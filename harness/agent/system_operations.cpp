@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,8 +59,26 @@ void flood(Agent&, const Message& request, Message& answer) {
   }
 }
 
+// An invalid access in the kernel, made by this process or by a child. Source: drivers/misc/lkdtm/core.c.
+void oops(bool of_child, Message& answer) {
+  constexpr const char* trigger = "/sys/kernel/debug/provoke-crash/DIRECT";
+  int error = 0;
+  if (of_child) {
+    const pid_t child = fork();
+    if (child == 0) _exit(write_small_file(trigger, "EXCEPTION"));
+    int status = 0;
+    if (child < 0 || waitpid(child, &status, 0) < 0) return failed(answer, errno, "run a child");
+    error = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+  } else {
+    error = write_small_file(trigger, "EXCEPTION");
+  }
+  if (error != 0) return failed(answer, error, std::string("write ") + trigger);
+  refuse(answer, "the kernel survived an oops");
+}
+
 void crash(Agent&, const Message& request, Message& answer) {
   if (!move_to_cpu(request, answer)) return;
+  if (const auto by = request.text("by")) return oops(*by == "oops", answer);
   const int error = write_small_file("/proc/sysrq-trigger", "c");
   if (error != 0) return failed(answer, error, "write /proc/sysrq-trigger");
   refuse(answer, "the kernel survived sysrq-c");

@@ -151,6 +151,8 @@ class CaseRunner {
   Verdict silent(const Error& error, const Plan* plan, StepRecord& record);
   [[nodiscard]] witness::Handover handover_of(const Loaded& loaded) const;
   Verdict hear_witness(const Loaded& loaded, StepRecord& record);
+  /// Makes the running kernel go: the request to the agent, or the NMI.
+  Status leave(const scenario::SwitchStep& change);
   Verdict land_on_witness(const Loaded& loaded, StepRecord& record);
   Verdict land_on_kernel(const Plan& plan, StepRecord& record);
   // a switch that comes back (jump_step.cpp)
@@ -192,6 +194,7 @@ class CaseRunner {
   std::optional<Meminfo> noted_memory_;
   RangeSet noted_ram_;  ///< System RAM when it was noted
   bool lock_held_ = false;
+  bool crashed_idle_ = false;      ///< it may have crashed in no task's name
   bool started_by_crash_ = false;  ///< the running kernel is a crash kernel
   bool loaded_ = false;            ///< a slot may hold another image than before the case
   bool dirty_ = false;             ///< something else was changed

@@ -113,10 +113,11 @@ std::string wrong_in_states(const std::vector<ByteView>& cpus, const CpuStates& 
   return {};
 }
 
-std::string wrong_in_crashing_cpu(const std::vector<ByteView>& cpus, const CpuStates& states, std::uint64_t text) {
+std::string wrong_in_crashing_cpu(const std::vector<ByteView>& cpus, const CpuStates& states, bool idle,
+                                  std::uint64_t text) {
   std::string wrong = "no CPU state tells the task that crashed the kernel (pr_pid)";
   for (const ByteView state : cpus) {
-    if (states.task(state) == 0) continue;
+    if (states.task(state) == 0 && !idle) continue;
     wrong = states.wrong_in_kernel(state, text);
     if (wrong.empty()) return {};
   }
@@ -141,7 +142,8 @@ Notes read_notes(ByteView bytes, std::endian order, const CrashedKernel& crashed
     found.wrong =
         fmt::format("it holds the state of {} CPUs, {} ran when the kernel crashed", cpus.size(), crashed.cpus);
   if (found.wrong.empty())
-    found.wrong = wrong_in_crashing_cpu(cpus, states, symbol_in_vmcoreinfo(found.vmcoreinfo, "_stext").value_or(0));
+    found.wrong =
+        wrong_in_crashing_cpu(cpus, states, crashed.idle, symbol_in_vmcoreinfo(found.vmcoreinfo, "_stext").value_or(0));
   return found;
 }
 

@@ -15,6 +15,7 @@ struct CrashedKernel {
   const Machine& machine;
   std::string release;
   unsigned cpus = 1;
+  bool idle = false;  ///< it may have crashed while no task ran: by an interrupt
 };
 
 /// What was found in a dump's notes.
@@ -24,7 +25,7 @@ struct Notes {
 };
 /// Looks at the contents of PT_NOTE. Wanted are vmcoreinfo of this kernel (vmcoreinfo.h), and for each CPU an
 /// NT_PRSTATUS of the right size with registers in it, no two alike. One at least must be of the task that crashed the
-/// kernel, with a program counter in the kernel's text and a stack in the kernel's addresses.
+/// kernel, or of the idle one where that may be, with a program counter in the kernel's text and a stack in the kernel's addresses.
 /// Source: kernel/crash_core.c and kernel/kexec_core.c (crash_save_cpu); include/linux/elfcore.h.
 Notes read_notes(ByteView notes, std::endian order, const CrashedKernel& crashed);
 

@@ -41,7 +41,8 @@ Bytes cpu(const State& state) {
   return note("CORE", NT_PRSTATUS, contents);
 }
 
-std::string said(const std::vector<State>& states, unsigned cpus = 1, const std::string& info = sample_vmcoreinfo()) {
+std::string said(const std::vector<State>& states, unsigned cpus = 1, const std::string& info = sample_vmcoreinfo(),
+                 bool idle = false) {
   Machine machine;
   machine.arch = "x86_64";
   machine.page_size = 4096;
@@ -49,7 +50,7 @@ std::string said(const std::vector<State>& states, unsigned cpus = 1, const std:
   const auto add = [&notes](const Bytes& one) { notes.insert(notes.end(), one.begin(), one.end()); };
   for (const State& state : states) add(cpu(state));
   if (!info.empty()) add(note("VMCOREINFO", 0, as_bytes(info)));
-  return read_notes(notes, std::endian::little, {machine, "6.1.0-56-cloud-amd64", cpus}).wrong;
+  return read_notes(notes, std::endian::little, {machine, "6.1.0-56-cloud-amd64", cpus, idle}).wrong;
 }
 
 TEST(DumpNotes, whole_ones_have_nothing_wrong) {
@@ -83,6 +84,11 @@ TEST(DumpNotes, the_crashing_cpu_ran_a_task_in_the_kernel) {
   EXPECT_THAT(said({State{.rip = text + (64 << 20)}}), HasSubstr("program counter"));
   EXPECT_THAT(said({State{.rsp = 0x7ffd00001000}}), HasSubstr("stack pointer 0x7ffd00001000"));
   EXPECT_THAT(said({State{.rsp = 0xffffc90000013e81}}), HasSubstr("stack pointer 0xffffc90000013e81"));
+}
+
+TEST(DumpNotes, an_interrupt_may_crash_a_kernel_that_idles) {
+  EXPECT_EQ(said({State{.pid = 0}}, 1, sample_vmcoreinfo(), true), "");
+  EXPECT_THAT(said({State{.pid = 0, .rip = 0x401000}}, 1, sample_vmcoreinfo(), true), HasSubstr("program counter"));
 }
 
 // A program that ran on the other CPU has its own registers: one CPU in the kernel suffices.

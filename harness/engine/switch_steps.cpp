@@ -37,20 +37,34 @@ Verdict CaseRunner::on(const scenario::SwitchStep& change, StepRecord& record) {
   dirty_ = true;
   if (change.land == scenario::SwitchStep::Land::back) return jump(*slot, record);
   if (auto collected = collect_coverage(); !collected) return from_error(collected.error());
-  wire::Message request{.op = crash ? "crash" : "reboot"};
-  if (!crash) request.set("cmd", std::uint64_t{kexec::reboot_cmd});
-  if (change.cpu) request.set("cpu", std::uint64_t{*change.cpu});
-  if (auto status = session_.send(std::move(request)); !status) return from_error(status.error());
+  if (auto status = leave(change); !status) return from_error(status.error());
   session_.console().mark(crash ? "-- crash --" : "-- kexec --");
   switched_ = Clock::now();
   const Loaded loaded = *slot;
   started_by_crash_ = crash;
-  if (change.land == scenario::SwitchStep::Land::witness) return land_on_witness(loaded, record);
-  Verdict verdict = land_on_kernel(loaded.plan, record);
+  const bool complained = !session_.console().complaint().empty();
+  const bool on_witness = change.land == scenario::SwitchStep::Land::witness;
+  Verdict verdict = on_witness ? land_on_witness(loaded, record) : land_on_kernel(loaded.plan, record);
+  // An oops that was asked for is no defect, though the kernel tells of it.
+  if (change.by != scenario::SwitchStep::By::sysrq && !complained) session_.console().forget_complaint();
+  if (on_witness) return verdict;
   normal_.reset();
   crash_.reset();
   running_ = loaded;
   return verdict;
+}
+
+Status CaseRunner::leave(const scenario::SwitchStep& change) {
+  using By = scenario::SwitchStep::By;
+  crashed_idle_ = change.by == By::nmi;
+  if (change.by == By::nmi) return session_.guest().raise_nmi();
+  const bool crash = change.how == scenario::SwitchStep::How::crash;
+  wire::Message request{.op = crash ? "crash" : "reboot"};
+  if (!crash) request.set("cmd", std::uint64_t{kexec::reboot_cmd});
+  if (change.by == By::oops) request.set("by", "oops");
+  if (change.by == By::oops_of_init) request.set("by", "oops of init");
+  if (change.cpu) request.set("cpu", std::uint64_t{*change.cpu});
+  return session_.send(std::move(request));
 }
 
 witness::Handover CaseRunner::handover_of(const Loaded& loaded) const {

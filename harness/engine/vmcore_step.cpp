@@ -99,7 +99,8 @@ Verdict CaseRunner::check_notes(ByteView head, const Dump& dump) {
   const auto at_hand = slice(head, offset, size);
   auto notes = at_hand ? Result<Bytes>(to_bytes(*at_hand)) : read_guest_part(session_, vmcore, offset, size, soon());
   if (!notes) return unread(notes.error(), offset, size);
-  auto found = read_notes(*notes, dump.order, {crashed_machine_, crashed_hello_.release, case_.guest.cpus});
+  auto found =
+      read_notes(*notes, dump.order, {crashed_machine_, crashed_hello_.release, case_.guest.cpus, crashed_idle_});
   if (!found.wrong.empty()) return bad(std::move(found.wrong));
   if (auto wrong = wrong_text(found.vmcoreinfo, crashed_machine_); !wrong.empty()) return bad(std::move(wrong));
   const bool made_by_kernel = running_ && running_->plan.segments.empty();  // kexec_file_load has no plan

@@ -143,6 +143,8 @@ Status Course::act(SwitchStep& step, const Position& where) {
                          "they count from 0; `guest: {cpus: N}` gives more");
   if (step.cpu && step.land == SwitchStep::Land::back)
     return yaml::fail_at(where, "`cpu` of a switch that comes back", "what comes back is looked at on the last CPU");
+  if (step.cpu && step.by == SwitchStep::By::nmi)
+    return yaml::fail_at(where, "`cpu` of a crash by NMI", "it comes to whichever CPU the machine sends it to");
   step.if_loaded = slot.by_model;
   if (step.land == SwitchStep::Land::back) return {};
   normal_ = {};

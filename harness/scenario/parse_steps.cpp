@@ -238,14 +238,19 @@ Status StepsParser::repeat(const yaml::Node& node) {
 
 Status StepsParser::change(const yaml::Node& node, const Position& where) {
   const bool bare = node.kind() == yaml::Kind::scalar;
-  std::string how = "reboot", land = "kernel";
+  std::string how = "reboot", land = "kernel", by = "sysrq";
   MapReader row(bare ? yaml::Node::map(node.where(), {{"how", node.where(), node}}) : node, "switch", "switch");
   row.required("how", how, yaml::word_of({"reboot", "crash"}));
   row.optional("land", land, yaml::word_of({"kernel", "witness", "back"}));
+  row.optional("by", by, yaml::word_of({"sysrq", "oops", "oops of init", "nmi"}));
   SwitchStep out;
   row.optional("cpu", out.cpu);
   if (auto status = row.done(); !status) return status;
   out.how = how == "crash" ? SwitchStep::How::crash : SwitchStep::How::reboot;
+  using By = SwitchStep::By;
+  out.by = by == "oops" ? By::oops : by == "nmi" ? By::nmi : by == "sysrq" ? By::sysrq : By::oops_of_init;
+  if (out.by != By::sysrq && how != "crash")
+    return yaml::fail_at(where, "`by` of a switch that is no crash", "write `how: crash`");
   using Land = SwitchStep::Land;
   out.land = land == "witness" ? Land::witness : land == "back" ? Land::back : Land::kernel;
   return add({out, where}, row.has("land"));

@@ -124,6 +124,8 @@ struct MemoryStep {
 struct SwitchStep {
   enum class How { reboot, crash } how = How::reboot;
   enum class Land { kernel, witness, back } land = Land::kernel;  ///< back: the witness, and then this kernel again
+  /// What brings the crash about: sysrq-c, an invalid access of a program's or of process 1's in the kernel, or an NMI.
+  enum class By { sysrq, oops, oops_of_init, nmi } by = By::sysrq;
   std::optional<unsigned> cpu;  ///< that the call, or the crash, is made on; unset: whichever the agent runs on
   bool if_loaded = false;  ///< after a load that expects `model`: where it was refused, the case ends here
 };

@@ -153,11 +153,14 @@ constexpr Key keys[] = {
     {"memory", "grown", Form::expression, "",
      "MemTotal has grown by so much, and by no more than a page, since it was noted"},
 
-    {"switch", "how", Form::word, "reboot|crash", "reboot(2) into the normal image, or sysrq-c into the crash image",
+    {"switch", "how", Form::word, "reboot|crash", "reboot(2) into the normal image, or a crash into the crash image",
      true},
     {"switch", "land", Form::word, "kernel|witness|back",
      "what must come up; default: what was loaded. `back`, of a witness loaded with PRESERVE_CONTEXT: the witness, and "
      "then this kernel again, as it was"},
+    {"switch", "by", Form::word, "sysrq|oops|oops of init|nmi",
+     "what crashes the kernel: sysrq-c (default); an invalid access in the kernel, of a program or of process 1 (needs "
+     "LKDTM); a non-maskable interrupt (needs a word like unknown_nmi_panic)"},
     {"switch", "cpu", Form::number, "", "the CPU that calls reboot(2), or crashes; default: any"},
 
     {"hold", "at", Form::word, "buffer|array",

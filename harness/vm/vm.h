@@ -92,6 +92,9 @@ class Guest {
   /// Saves the whole machine into a file for GuestSpec::restore_from, and lets it run on. The file appears whole or not
   /// at all. Errors: as for save.
   virtual Status save_to_file(const std::filesystem::path& path);
+  /// Raises a non-maskable interrupt, or what the machine has in its place. Errors: unsupported (the machine has none),
+  /// guest_died, timeout.
+  virtual Status raise_nmi() = 0;
   /// Looks at the machine. Never waits longer than 2 s.
   virtual Result<Diagnosis> diagnose() = 0;
   /// Host process id, 0 where there is none. For tests and messages.

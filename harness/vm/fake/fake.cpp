@@ -84,6 +84,10 @@ class FakeGuest final : public Guest {
     return {};
   }
 
+  Status raise_nmi() override {
+    if (script_.nmi) run(script_.nmi);
+    return script_.nmi ? Status{} : fail(Errc::unsupported, "raise an NMI", "the script has none");
+  }
   Result<Diagnosis> diagnose() override { return script_.diagnosis; }
   [[nodiscard]] int pid() const override { return 0; }
   [[nodiscard]] std::uint64_t peak_memory_kib() const override { return script_.peak_memory_kib; }

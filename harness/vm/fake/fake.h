@@ -35,6 +35,7 @@ struct FakeScript {
   std::function<void(FakeWire&)> booted;                      ///< empty: a silent boot
   std::function<void(FakeWire&, std::string_view)> received;  ///< for each send(); empty: deaf
   std::function<void(FakeWire&)> restored;                    ///< after a restore; empty: nothing happens
+  std::function<void(FakeWire&)> nmi;                         ///< empty: the machine has none
   bool snapshots = true;
   Diagnosis diagnosis{"running", "PC=0000000000001000", 0x1000};
   std::uint64_t peak_memory_kib = 0;

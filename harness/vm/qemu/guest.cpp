@@ -130,6 +130,12 @@ Status QemuGuest::restore(std::string_view tag) {
   return {};
 }
 
+Status QemuGuest::raise_nmi() {
+  auto done = machine_->command("inject-nmi", json::object(), 2s);
+  if (!done) return tl::unexpected(done.error());
+  return {};
+}
+
 Result<Diagnosis> QemuGuest::diagnose() {
   auto status = machine_->command("query-status", json::object(), 900ms);
   if (!status) return tl::unexpected(status.error());

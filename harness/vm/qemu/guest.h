@@ -24,6 +24,7 @@ class QemuGuest final : public Guest {
   Status save(std::string_view tag) override;
   Status restore(std::string_view tag) override;
   Status save_to_file(const std::filesystem::path& path) override;
+  Status raise_nmi() override;
   Result<Diagnosis> diagnose() override;
   [[nodiscard]] int pid() const override { return machine_->gone() ? 0 : machine_->pid(); }
   [[nodiscard]] std::uint64_t peak_memory_kib() const override;

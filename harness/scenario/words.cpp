@@ -95,7 +95,7 @@ std::vector<std::string> feature_names() {
                                  "little_memory", "64_bits",     "kernel_place", "long_cmdline",
                                  "power_off",     "much_memory", "file_crash",   "digest",
                                  "usual_memory",  "vmcore",      "more_memory",  "above_4_gib",
-                                 "vmcore_mapping"};
+                                 "vmcore_mapping", "file_model"};
   for (std::string& name : abi_names()) names.push_back(std::move(name));
   return names;
 }

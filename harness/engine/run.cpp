@@ -157,7 +157,8 @@ struct Runner::Queue {
   std::map<const void*, std::uint64_t> memory;              ///< MiB in use, by worker
   std::map<const void*, std::uint64_t> peak;                ///< KiB, by worker
   std::uint64_t budget_mib = 0;
-  bool enough = false;  ///< as many cases have failed as the run was to see
+  std::map<const Bench*, bool> comes_up;  ///< kernels that were asked for in the usual guest
+  bool enough = false;                    ///< as many cases have failed as the run was to see
   RunFinished summary;
 
   /// The next case, of the given shape where there still is one, else of the shape with most left.
@@ -223,6 +224,25 @@ void Runner::finish(Queue& queue, const Bench& bench, CaseResult result) {
   bus_.publish(CaseFinished{std::move(result)});
 }
 
+// A kernel that says nothing may be none that this machine can start, which is not its fault. Where it comes up in the
+// target's usual guest, it is what the case asked of it that it does not bear. Asked once for each kernel.
+bool Runner::comes_up_usually(Queue& queue, const Bench& bench, const Shape& silent, std::unique_ptr<ReadyGuest>& guest,
+                              std::stop_token stop) {
+  const Shape usual = shape_of(bench, scenario::Case{});
+  if (silent == usual) return false;
+  {
+    const std::lock_guard lock(queue.mutex);
+    if (const auto known = queue.comes_up.find(&bench); known != queue.comes_up.end()) return known->second;
+  }
+  guest.reset();
+  queue.reserve(&guest, usual.memory_mib + overhead_mib);
+  guest = std::make_unique<ReadyGuest>(backend_, bus_, usual, options_.lab, std::move(stop));
+  const bool up = guest->make_ready().has_value();
+  if (!up) guest->discard();
+  const std::lock_guard lock(queue.mutex);
+  return queue.comes_up[&bench] = up;
+}
+
 void Runner::run_one(Queue& queue, const Job& job, std::unique_ptr<ReadyGuest>& guest, std::stop_token stop) {
   const Shape shape = shape_of(*job.bench, *job.what);
   bus_.publish(CaseStarted{job.what->id, job.bench->target->name, job.bench->self.name});
@@ -233,12 +253,16 @@ void Runner::run_one(Queue& queue, const Job& job, std::unique_ptr<ReadyGuest>& 
   }
   if (auto ready = guest->make_ready(); !ready) {
     if (ready.error().code == Errc::cancelled) return;
-    const bool kernel_spoke = guest->console().find("Linux version") != std::string::npos;
-    const bool silent = ready.error().code == Errc::timeout || ready.error().code == Errc::guest_died;
-    auto result = blank(job, silent && kernel_spoke ? Outcome::failed : Outcome::error,
-                        "the kernel under test did not come up: " + ready.error().str());
+    auto result = blank(job, Outcome::error, "the kernel under test did not come up: " + ready.error().str());
     result.console_tail = guest->console();
     guest->discard();
+    const bool silent = ready.error().code == Errc::timeout || ready.error().code == Errc::guest_died;
+    if (silent && result.console_tail.find("Linux version") != std::string::npos) {
+      result.outcome = Outcome::failed;
+    } else if (silent && comes_up_usually(queue, *job.bench, shape, guest, stop)) {
+      result.outcome = Outcome::failed;
+      result.reason += "; it said nothing, and comes up in the usual guest of " + job.bench->target->name;
+    }
     return finish(queue, *job.bench, std::move(result));
   }
   scenario::Case scaled = *job.what;

@@ -53,6 +53,8 @@ class Runner {
   struct Queue;
   void work(Queue& queue, std::stop_token stop);
   void run_one(Queue& queue, const Job& job, std::unique_ptr<ReadyGuest>& guest, std::stop_token stop);
+  bool comes_up_usually(Queue& queue, const Bench& bench, const Shape& silent, std::unique_ptr<ReadyGuest>& guest,
+                        std::stop_token stop);
   void finish(Queue& queue, const Bench& bench, CaseResult result);
 
   vm::Backend& backend_;

@@ -118,13 +118,15 @@ class RunnerTest : public testing::Test {
   Agent::Instead instead_;
   int restored_ = 0;
   std::function<void(vm::FakeScript&)> change_;
-  vm::FakeBackend backend_{[this](const vm::GuestSpec&) -> Result<vm::FakeScript> {
+  std::function<bool(const vm::GuestSpec&)> silent_;
+  vm::FakeBackend backend_{[this](const vm::GuestSpec& spec) -> Result<vm::FakeScript> {
     Agent guest = agent();
     guest.instead = instead_;
     auto script = testing_guest::script_of(guest);
     script.restored = [this](FakeWire&) { ++restored_; };
     script.peak_memory_kib = 1000;
     if (change_) change_(script);
+    if (silent_ && silent_(spec)) script.booted = nullptr;
     return script;
   }};
 };

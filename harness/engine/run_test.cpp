@@ -258,6 +258,15 @@ TEST_F(RunnerTest, a_guest_that_says_nothing_at_all_is_an_error_of_the_harness) 
   EXPECT_EQ(backend_.alive(), 0);
 }
 
+TEST_F(RunnerTest, a_kernel_that_is_silent_in_a_certain_guest_alone_has_failed) {
+  silent_ = [](const vm::GuestSpec& spec) { return spec.cpus == 2; };
+  const auto summary = run(cases_of(five));
+  EXPECT_EQ(summary.total.passed, 3U);
+  EXPECT_EQ(summary.total.failed, 2U);
+  EXPECT_THAT(recorder_.all<CaseFinished>().back().result.reason,
+              HasSubstr("it said nothing, and comes up in the usual guest of arm64"));
+}
+
 TEST_F(RunnerTest, a_backend_that_cannot_boot_is_an_error_with_its_words) {
   vm::FakeBackend broken([](const vm::GuestSpec&) -> Result<vm::FakeScript> {
     return fail(Errc::not_found, "start qemu", "there is no qemu", "install it");

@@ -75,8 +75,8 @@ Result<int> bench(const BenchFlags& flags) {
     fmt::print(
         "wall: load in the guest's clock, switch in the host's; under emulation compare them as ratios within one "
         "run.\n"
-        "instructions: under -icount shift=0, one nanosecond is one guest instruction; equal kernels give equal "
-        "figures.\n"
+        "instructions: under -icount shift=0, one nanosecond is one guest instruction; samples of one kernel "
+        "differ by some thousandths at most, by when a request reaches the guest.\n"
         "Caches, TLBs and memory bandwidth are in neither.\n");
   }
   if (stop_token().stop_requested() || measure::series_in_error() > 0 || benches->left_out > 0)

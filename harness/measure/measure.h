@@ -12,7 +12,7 @@ namespace kexlab::measure {
 /// What a figure counts.
 enum class Clock {
   wall,  ///< the host's clock around the switch, the guest's clock around a call: compare as ratios within one run
-  instructions,  ///< the guest's clock under -icount shift=0: one tick an instruction; repeats exactly
+  instructions,  ///< the guest's clock under -icount shift=0: one tick an instruction
 };
 
 /// One registered measurement: a case on a target, one of its figures, by one clock.

@@ -36,7 +36,7 @@ struct GuestSpec {
   unsigned cpus = 1;
   const Level* level = nullptr;  ///< of the target, to start the kernel at; nullptr: the usual one
   Accelerator accelerator = Accelerator::tcg;
-  bool count_instructions = false;  ///< -icount shift=0,sleep=off with a fixed seed and clock: runs repeat exactly
+  bool count_instructions = false;  ///< -icount shift=0,sleep=off with a fixed seed and clock
   std::filesystem::path workdir;    ///< for this guest alone, made by the backend; snapshots lie here, without names
   /// A file that Guest::save_to_file made of an equal spec: the machine goes on from there instead of booting. Several
   /// guests can start from one file at a time. Empty: boot.

@@ -147,7 +147,8 @@ constexpr Key keys[] = {
      "System RAM of /proc/iomem, MemTotal and the reservation fit what the guest was given"},
     {"memory", "note", Form::boolean, "", "remember System RAM, MemTotal and free memory for later steps"},
     {"memory", "same", Form::boolean, "",
-     "System RAM of /proc/iomem covers the same bytes as when it was noted, in however many pieces"},
+     "System RAM of /proc/iomem covers the same bytes as when it was noted, in however many pieces, and MemTotal "
+     "differs by 2 MiB at most"},
     {"memory", "lost", Form::expression, "",
      "free memory (MemFree and what waits in the CPUs' lists) has fallen by no more since it was noted"},
     {"memory", "grown", Form::expression, "",

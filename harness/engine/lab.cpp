@@ -111,10 +111,10 @@ Status prepare(Bench& bench) {
 }
 
 std::string Shape::str() const {
-  return fmt::format("{} {} {} MiB {} cpu{}{}{}{}{}", bench->target->name, bench->self.name, memory_mib, cpus,
+  return fmt::format("{} {} {} MiB {} cpu{}{}{}{}{}{}", bench->target->name, bench->self.name, memory_mib, cpus,
                      cargo.next ? " next " + bench->next.name : "", cargo.crash ? " crash " + bench->crash->name : "",
                      count_instructions ? " icount" : "", level.empty() ? "" : " " + level,
-                     cmdline.empty() ? "" : " " + cmdline);
+                     firmware.empty() ? "" : " " + firmware, cmdline.empty() ? "" : " " + cmdline);
 }
 
 Shape shape_of(const Bench& bench, const scenario::Case& what) {
@@ -127,6 +127,7 @@ Shape shape_of(const Bench& bench, const scenario::Case& what) {
   shape.cargo.crash = bench.crash && shape.cargo.crash;
   shape.cmdline = what.guest.cmdline;
   shape.level = what.guest.level;
+  shape.firmware = what.guest.firmware;
   if (const auto mib = reservation_mib(target, what.guest); mib != 0)
     shape.cmdline += fmt::format("{}crashkernel={}M", shape.cmdline.empty() ? "" : " ", mib);
   return shape;
@@ -192,6 +193,7 @@ Result<vm::GuestSpec> ReadyGuest::spec() {
     spec.level = target.find_level(shape_.level);
     spec.accelerator = vm::Accelerator::tcg;  // KVM keeps that level to itself
   }
+  if (!shape_.firmware.empty()) spec.firmware = target.find_firmware(shape_.firmware);
   spec.count_instructions = shape_.count_instructions;
   static std::atomic<unsigned> number{0};
   spec.workdir = options_.workdir / fmt::format("guest-{}", ++number);
@@ -200,11 +202,12 @@ Result<vm::GuestSpec> ReadyGuest::spec() {
 
 // Equal keys, equal guests: everything that shapes the state of a booted machine goes in.
 fs::path ReadyGuest::snapshot_file(const vm::GuestSpec& spec) const {
-  std::string key = fmt::format("4|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", shape_.bench->vm_version, shape_.bench->target->name,
+  std::string key = fmt::format("5|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", shape_.bench->vm_version, shape_.bench->target->name,
                                 shape_.bench->target->machine, shape_.bench->target->cpu, shape_.bench->self.sha256,
                                 spec.initrd.filename().string(), spec.cmdline, spec.memory_mib, spec.cpus,
                                 vm::to_string(spec.accelerator));
   if (spec.level != nullptr) key += "|" + spec.level->machine + "|" + spec.level->cpu;
+  if (spec.firmware != nullptr) key += "|" + spec.firmware->qemu;
   for (const auto& word : shape_.bench->target->qemu_args) key += "|" + word.value;
   for (const auto& word : shape_.bench->target->channel.qemu) key += "|" + word;
   return options_.cache / "snapshots" / (images::sha256(as_bytes(key)).substr(0, 32) + ".state");
@@ -236,7 +239,12 @@ Status ReadyGuest::boot_cold(vm::GuestSpec spec) {
   guest_ = std::move(*guest);
   session_.emplace(*guest_, stop_);
   auto hello = session_->wait_hello(within(boot_deadline));
-  if (!hello) return tl::unexpected(hello.error());
+  if (!hello) {
+    Error error = hello.error();
+    if (spec.firmware != nullptr && error.code == Errc::guest_died)
+      error.hint = "where QEMU misses the firmware: apt-get install " + spec.firmware->package;
+    return tl::unexpected(std::move(error));
+  }
   stage_.hello = std::move(*hello);
   auto facts = read_facts(*session_, *shape_.bench->target, stage_.hello, within(facts_deadline));
   if (!facts) return tl::unexpected(facts.error());

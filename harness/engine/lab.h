@@ -37,6 +37,7 @@ struct Shape {
   Cargo cargo;
   std::string cmdline;
   std::string level;
+  std::string firmware;
   bool count_instructions = false;
   /// "x86_64 debian-6.1 512 MiB 1 cpu": for people and as a key within a run.
   [[nodiscard]] std::string str() const;

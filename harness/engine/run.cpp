@@ -120,6 +120,7 @@ std::string why_skip(const scenario::Case& what, const Bench& bench) {
   const images::Kernel& kernel = bench.self;
   std::vector<std::string> needs{"KEXEC"};
   if (what.guest.cpus > 1) needs.emplace_back("SMP");
+  if (!what.guest.firmware.empty()) needs.emplace_back("EFI_STUB");
   needs.insert(needs.end(), what.needs.begin(), what.needs.end());
   for (const auto& need : needs) {
     if (kernel.config_known && !kernel.has(need))
@@ -141,6 +142,8 @@ std::string why_skip(const scenario::Case& what, const Bench& bench) {
   }
   if (!what.guest.level.empty() && bench.target->find_level(what.guest.level) == nullptr)
     return "the machine of " + bench.target->name + " starts no kernel at the level `" + what.guest.level + "`";
+  if (!what.guest.firmware.empty() && bench.target->find_firmware(what.guest.firmware) == nullptr)
+    return "the machine of " + bench.target->name + " has no other firmware `" + what.guest.firmware + "`";
   const auto version = version_of(kernel.release);
   if (what.since && version < version_of(*what.since))
     return fmt::format("only since Linux {}, this is {}", *what.since, kernel.release);

@@ -63,6 +63,27 @@ INSTANTIATE_TEST_SUITE_P(
         Skip{"more_memory_than_is_used",
              [](scenario::Case& what, Bench& b) { what.guest.memory_mib = b.target->memory_mib + 1; },
              "513 MiB of memory: all is used (arch/none)"},
+        Skip{"a_level_that_the_machine_lacks",
+             [](scenario::Case& what, Bench& b) {
+               static Target flat;
+               flat = *b.target;
+               flat.levels.clear();
+               b.target = &flat;
+               what.guest.level = "vhe";
+             },
+             "starts no kernel at the level `vhe`"},
+        Skip{"firmware_that_the_machine_lacks",
+             [](scenario::Case& what, Bench& b) {
+               static Target bare;
+               bare = *b.target;
+               bare.firmware.clear();
+               b.target = &bare;
+               b.self.config["CONFIG_EFI_STUB"] = "y";
+               what.guest.firmware = "uefi";
+             },
+             "has no other firmware `uefi`"},
+        Skip{"firmware_that_cannot_start_the_kernel",
+             [](scenario::Case& what, Bench&) { what.guest.firmware = "uefi"; }, "without CONFIG_EFI_STUB"},
         Skip{"no_kexec", [](scenario::Case&, Bench& b) { b.self.config.erase("CONFIG_KEXEC"); },
              "self-kernel is built without CONFIG_KEXEC"},
         Skip{"kexec_is_n", [](scenario::Case&, Bench& b) { b.self.config["CONFIG_KEXEC"] = "n"; },

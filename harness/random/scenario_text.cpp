@@ -57,6 +57,8 @@ std::string guest_text(const scenario::GuestShape& guest) {
     parts.push_back(*guest.crashkernel_mib == 0 ? std::string("crashkernel: default")
                                                 : fmt::format("crashkernel: {} MiB", *guest.crashkernel_mib));
   }
+  if (!guest.level.empty()) parts.push_back("level: " + guest.level);
+  if (!guest.firmware.empty()) parts.push_back("firmware: " + guest.firmware);
   return parts.empty() ? std::string() : fmt::format("guest: {{{}}}\n", fmt::join(parts, ", "));
 }
 

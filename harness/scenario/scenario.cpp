@@ -54,6 +54,7 @@ Result<GuestShape> read_guest(const yaml::Node& node) {
   row.optional("cmdline", out.cmdline);
   row.optional("crashkernel", out.crashkernel_mib, read_crashkernel);
   row.optional("level", out.level, yaml::word_of(level_names()));
+  row.optional("firmware", out.firmware, yaml::word_of(firmware_names()));
   if (auto status = row.done(); !status) return tl::unexpected(status.error());
   return out;
 }

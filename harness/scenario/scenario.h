@@ -183,6 +183,7 @@ struct GuestShape {
   unsigned cpus = 1;
   std::string cmdline;                           ///< further words
   std::string level;                             ///< of privilege that the first kernel is started at; empty: the usual
+  std::string firmware;                          ///< that the first kernel is started by; empty: the usual
   std::optional<std::uint64_t> crashkernel_mib;  ///< 0: the target's default size; unset: no reservation
   bool operator==(const GuestShape&) const = default;
 };

@@ -102,7 +102,7 @@ needs: [CRASH_DUMP, PROC_VMCORE]
 features: [snapshot]
 since: 6.6
 until: "7.0"
-guest: {memory: 2 GiB, cpus: 2, cmdline: nokaslr quiet, crashkernel: 256 MiB, level: vhe}
+guest: {memory: 2 GiB, cpus: 2, cmdline: nokaslr quiet, crashkernel: 256 MiB, level: vhe, firmware: uefi}
 deadline: 5 min
 steps:
   - unload
@@ -118,7 +118,7 @@ steps:
   EXPECT_THAT(it.features, ElementsAre("snapshot"));
   EXPECT_EQ(it.since, "6.6");
   EXPECT_EQ(it.until, "7.0");
-  EXPECT_EQ(it.guest, (GuestShape{2048, 2, "nokaslr quiet", "vhe", 256}));
+  EXPECT_EQ(it.guest, (GuestShape{2048, 2, "nokaslr quiet", "vhe", "uefi", 256}));
   EXPECT_EQ(it.deadline, std::chrono::seconds(300));
   EXPECT_EQ(it.where.str(), "s.yaml:1:1");
 }

@@ -61,6 +61,8 @@ constexpr Key keys[] = {
      "reservation for a crash kernel: a size, or `default`; without it none"},
     {"guest", "level", Form::word, "@levels",
      "start the first kernel at that level of privilege, where the target's row has it; the others skip"},
+    {"guest", "firmware", Form::word, "@firmware",
+     "start the first kernel by that firmware, where the target's row has it; the others skip"},
 
     {"step", "load", Form::map, "load", "kexec_load(2)"},
     {"step", "unload", Form::map, "unload", "empty the slot"},
@@ -204,6 +206,7 @@ std::vector<std::string> filled(std::string_view word) {
   if (word == "@pointers") return names(pointer_words());
   if (word == "@capabilities") return capability_names();
   if (word == "@levels") return level_names();
+  if (word == "@firmware") return firmware_names();
   if (word == "@features") return feature_names();
   return {std::string(word)};
 }

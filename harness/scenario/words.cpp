@@ -79,22 +79,31 @@ std::vector<std::string> abi_words() {
   return names;
 }
 
-std::vector<std::string> level_names() {
+namespace {
+
+/// The names of some rows of all targets, each once.
+template <class Row>
+std::vector<std::string> names_of(std::vector<Row> Target::*rows) {
   std::vector<std::string> names;
   for (const Target& target : all_targets()) {
-    for (const Level& level : target.levels) {
-      if (std::find(names.begin(), names.end(), level.name) == names.end()) names.push_back(level.name);
+    for (const Row& row : target.*rows) {
+      if (std::find(names.begin(), names.end(), row.name) == names.end()) names.push_back(row.name);
     }
   }
   return names;
 }
 
+}  // namespace
+
+std::vector<std::string> level_names() { return names_of(&Target::levels); }
+std::vector<std::string> firmware_names() { return names_of(&Target::firmware); }
+
 std::vector<std::string> feature_names() {
-  std::vector<std::string> names{"kernel",        "witness",     "crash",        "jump",
-                                 "hold",          "snapshot",    "icount",       "empty_crash_segment",
-                                 "little_memory", "64_bits",     "kernel_place", "long_cmdline",
-                                 "power_off",     "much_memory", "file_crash",   "digest",
-                                 "usual_memory",  "vmcore",      "more_memory",  "above_4_gib",
+  std::vector<std::string> names{"kernel",         "witness",     "crash",        "jump",
+                                 "hold",           "snapshot",    "icount",       "empty_crash_segment",
+                                 "little_memory",  "64_bits",     "kernel_place", "long_cmdline",
+                                 "power_off",      "much_memory", "file_crash",   "digest",
+                                 "usual_memory",   "vmcore",      "more_memory",  "above_4_gib",
                                  "vmcore_mapping", "file_model"};
   for (std::string& name : abi_names()) names.push_back(std::move(name));
   return names;

@@ -36,6 +36,7 @@ const std::vector<std::string>& capability_names();
 std::vector<std::string> abi_words();
 /// Levels of privilege that some target's machine can start kernels at beside the usual one.
 std::vector<std::string> level_names();
+std::vector<std::string> firmware_names();
 /// What a target may lack: the features that a limitation in the table of targets can name, and the ABIs of others.
 std::vector<std::string> feature_names();
 

@@ -50,6 +50,13 @@ struct Level {
   [[nodiscard]] const Limitation* limit(std::string_view feature) const;
 };
 
+/// Firmware, other than the usual one, that the machine can start kernels with.
+struct Firmware {
+  std::string name;     ///< "uefi"
+  std::string package;  ///< Debian package that holds it
+  std::string qemu;     ///< -bios: a name that QEMU looks up beside its own files
+};
+
 struct Target {
   std::string name;          ///< "x86_64"
   std::string triplet;       ///< Debian cross compiler prefix, "x86_64-linux-gnu"
@@ -79,6 +86,7 @@ struct Target {
   std::uint64_t counter_ns = 0;
   std::vector<Abi> abis;                 ///< further ABIs of callers, beside the native one
   std::vector<Level> levels;             ///< that kernels can be started at beside the usual one
+  std::vector<Firmware> firmware;        ///< that kernels can be started with beside the usual one
   std::uint64_t witness_address = 0;     ///< physical address the witness is landed at by default
   std::uint64_t crashkernel_mib = 160;   ///< reservation that a Debian kernel and our initrd fit in
   std::uint64_t crash_memory_mib = 768;  ///< guest memory for crash scenarios
@@ -93,6 +101,8 @@ struct Target {
   [[nodiscard]] const Abi* find_abi(std::string_view abi) const;
   /// The level of that name, or nullptr where the target has none.
   [[nodiscard]] const Level* find_level(std::string_view level) const;
+  /// The firmware of that name, or nullptr where the target has none.
+  [[nodiscard]] const Firmware* find_firmware(std::string_view name) const;
 };
 
 /// An architecture that the manual page names and nobody emulates: it is in the table so that nobody asks why not.

@@ -65,6 +65,16 @@ Result<Level> read_level(const yaml::Node& node) {
   return out;
 }
 
+Result<Firmware> read_firmware(const yaml::Node& node) {
+  Firmware out;
+  yaml::Reader row(node, "firmware");
+  row.required("name", out.name);
+  row.required("package", out.package);
+  row.required("qemu", out.qemu);
+  if (auto status = row.done(); !status) return tl::unexpected(status.error());
+  return out;
+}
+
 Status check_target(const Target& target, const yaml::Position& where) {
   if (!std::has_single_bit(target.page_size)) {
     return yaml::fail_at(where, fmt::format("page_size {} is no power of two", target.page_size));
@@ -107,6 +117,7 @@ Result<Target> read_target(const yaml::Node& node) {
   row.optional("counter_ns", out.counter_ns, yaml::between(0, 1'000'000));
   row.optional("abis", out.abis, yaml::list_of(read_abi));
   row.optional("levels", out.levels, yaml::list_of(read_level));
+  row.optional("firmware", out.firmware, yaml::list_of(read_firmware));
   row.required("witness_address", out.witness_address);
   row.optional("crashkernel_mib", out.crashkernel_mib, yaml::between(1, most_mib));
   row.optional("crash_memory_mib", out.crash_memory_mib, yaml::between(16, most_mib));
@@ -171,20 +182,20 @@ const Limitation* limit_in(const std::vector<Limitation>& limitations, std::stri
   return found == limitations.end() ? nullptr : &*found;
 }
 
+template <class Row>
+const Row* named(const std::vector<Row>& rows, std::string_view name) {
+  auto found = std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return row.name == name; });
+  return found == rows.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 const Limitation* Target::limit(std::string_view feature) const { return limit_in(limitations, feature); }
 const Limitation* Level::limit(std::string_view feature) const { return limit_in(limitations, feature); }
 
-const Abi* Target::find_abi(std::string_view abi) const {
-  auto found = std::find_if(abis.begin(), abis.end(), [&](const Abi& row) { return row.name == abi; });
-  return found == abis.end() ? nullptr : &*found;
-}
-
-const Level* Target::find_level(std::string_view level) const {
-  auto found = std::find_if(levels.begin(), levels.end(), [&](const Level& row) { return row.name == level; });
-  return found == levels.end() ? nullptr : &*found;
-}
+const Abi* Target::find_abi(std::string_view abi) const { return named(abis, abi); }
+const Level* Target::find_level(std::string_view level) const { return named(levels, level); }
+const Firmware* Target::find_firmware(std::string_view wanted) const { return named(firmware, wanted); }
 
 Result<std::vector<Target>> parse_targets(std::string_view text, std::string_view file) {
   const auto rows = read_rows(text, file, true);

@@ -93,6 +93,16 @@ TEST(Targets, ALevelIsFoundByItsName) {
   EXPECT_EQ(rows->at(0).find_level("three"), nullptr);
 }
 
+TEST(Targets, FirmwareIsFoundByItsName) {
+  const auto rows =
+      parse_targets(std::string(sane) + "  firmware: [{name: uefi, package: ovmf, qemu: ../ovmf/a.fd}]\n", "t.yaml");
+  ASSERT_TRUE(rows) << rows.error().str();
+  ASSERT_NE(rows->at(0).find_firmware("uefi"), nullptr);
+  EXPECT_EQ(rows->at(0).find_firmware("uefi")->package, "ovmf");
+  EXPECT_EQ(rows->at(0).find_firmware("uefi")->qemu, "../ovmf/a.fd");
+  EXPECT_EQ(rows->at(0).find_firmware("bios"), nullptr);
+}
+
 TEST(Targets, ALimitationIsFoundByItsFeature) {
   const auto rows =
       parse_targets(std::string(sane) + "  limitations: [{feature: snapshot, cause: none, source: QEMU}]\n", "t.yaml");

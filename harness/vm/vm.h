@@ -35,6 +35,7 @@ struct GuestSpec {
   unsigned memory_mib = 512;
   unsigned cpus = 1;
   const Level* level = nullptr;  ///< of the target, to start the kernel at; nullptr: the usual one
+  const Firmware* firmware = nullptr;  ///< of the target, to start the kernel by; nullptr: the usual one
   Accelerator accelerator = Accelerator::tcg;
   bool count_instructions = false;  ///< -icount shift=0,sleep=off with a fixed seed and clock
   std::filesystem::path workdir;    ///< for this guest alone, made by the backend; snapshots lie here, without names

@@ -285,6 +285,83 @@ TEST(X86ZeroPage, IsMadeWithoutTheRunningKernelsPageToo) {
   EXPECT_EQ(little<std::uint64_t>(inline_bytes(segment(*plan, "boot_params")), 0x070), 0U);
 }
 
+Machine uefi_machine() {
+  Machine machine = samples::machine("x86_64-6.1-512m");
+  machine.boot_params.assign(boot_params_size, std::byte{0});
+  for (std::uint64_t at = 0x1c0; at < 0x1e0; ++at) machine.boot_params[at] = std::byte{0x77};  // efi_info
+  machine.boot_params[0x1ec] = std::byte{3};                                                   // secure_boot: on
+  machine.efi =
+      EfiFacts{0x1111, 0x2222, 0x3333, 0x4444, {{5, 0x5000, 0xffff5000, 1, 15}, {6, 0x6000, 0xffff6000, 2, 7}}};
+  return machine;
+}
+
+TEST(X86ZeroPage, HandsOnUefiWhereItsServicesAreMapped) {
+  const Machine machine = uefi_machine();
+  const Image kernel = bzimage();
+  const auto plan = plan_kernel(samples::request(machine, kernel));
+  ASSERT_TRUE(plan.has_value()) << plan.error().str();
+  const Segment where = segment(*plan, "boot_params");
+  const Bytes page = inline_bytes(where);
+  EXPECT_EQ(little<std::uint64_t>(page, 0x070), 0x3333U) << "the RSDP, which the running kernel's page lacks";
+  EXPECT_EQ(little<std::uint64_t>(page, 0x1c0), 0x7777777777777777U) << "signature and system table";
+  EXPECT_EQ(little<std::uint8_t>(page, 0x1ec), 3U) << "secure_boot";
+  EXPECT_EQ(little<std::uint32_t>(page, 0x1c8), 40U) << "size of a descriptor";
+  EXPECT_EQ(little<std::uint32_t>(page, 0x1cc), 0x77777777U) << "its version";
+  const std::uint64_t setup = 4096, map = setup + 16 + 96;
+  EXPECT_EQ(little<std::uint32_t>(page, 0x1d0), where.mem + map);
+  EXPECT_EQ(little<std::uint32_t>(page, 0x1d4), 80U) << "two descriptors";
+  EXPECT_EQ(little<std::uint32_t>(page, 0x1dc), 0U) << "the upper half of the map's address";
+  EXPECT_EQ(little<std::uint64_t>(page, 0x250), where.mem + setup);
+  EXPECT_EQ(little<std::uint64_t>(page, setup), 0U) << "next";
+  EXPECT_EQ(little<std::uint64_t>(page, setup + 8), (std::uint64_t{96} << 32 | 4)) << "SETUP_EFI and its length";
+  EXPECT_EQ(little<std::uint64_t>(page, setup + 16), 0x1111U) << "fw_vendor";
+  EXPECT_EQ(little<std::uint64_t>(page, setup + 32), 0x2222U) << "tables";
+  EXPECT_EQ(little<std::uint64_t>(page, setup + 40), 0x4444U) << "smbios";
+  ASSERT_EQ(page.size(), map + 80);
+  EXPECT_EQ(little<std::uint64_t>(page, map + 40), 6U) << "type";
+  EXPECT_EQ(little<std::uint64_t>(page, map + 48), 0x6000U) << "physical";
+  EXPECT_EQ(little<std::uint64_t>(page, map + 56), 0xffff6000U) << "virtual";
+  EXPECT_EQ(little<std::uint64_t>(page, map + 64), 2U) << "pages";
+  EXPECT_EQ(little<std::uint64_t>(page, map + 72), 7U) << "attribute";
+}
+
+TEST(X86ZeroPage, KeepsUefiToItselfWhereTheNextKernelCannotGoOnWithIt) {
+  Machine machine = uefi_machine();
+  Image kernel = bzimage();
+  kernel.bzimage->xloadflags = 0x6f;  // no XLF_EFI_KEXEC
+  const auto unable = plan_kernel(samples::request(machine, kernel));
+  machine.efi->mappings.clear();
+  kernel = bzimage();
+  const auto unmapped = plan_kernel(samples::request(machine, kernel));
+  for (const auto* plan : {&unable, &unmapped}) {
+    ASSERT_TRUE(plan->has_value()) << plan->error().str();
+    const Bytes page = inline_bytes(segment(**plan, "boot_params"));
+    EXPECT_EQ(page.size(), boot_params_size);
+    EXPECT_EQ(little<std::uint64_t>(page, 0x1c0), 0U) << "efi_info";
+    EXPECT_EQ(little<std::uint64_t>(page, 0x250), 0U) << "setup_data";
+    EXPECT_EQ(little<std::uint64_t>(page, 0x070), 0x3333U) << "ACPI is found all the same";
+  }
+}
+
+TEST(X86ZeroPage, ChainsUefiBeforeTheEntriesThatDidNotFit) {
+  std::string iomem = "00100000-1fffffff : System RAM\n";
+  for (unsigned i = 0; i < 130; ++i) {
+    const std::uint64_t start = 0x20000000 + i * 0x10000ULL;
+    iomem += hex(start).substr(2) + "-" + hex(start + 0xfff).substr(2) + " : Reserved\n";
+  }
+  const Machine machine = samples::with_memory(uefi_machine(), iomem);
+  const Image kernel = bzimage();
+  const auto plan = plan_kernel(samples::request(machine, kernel));
+  ASSERT_TRUE(plan.has_value()) << plan.error().str();
+  const Segment where = segment(*plan, "boot_params");
+  const Bytes page = inline_bytes(where);
+  const std::uint64_t setup = 4096 + 16 + 3 * 20U;
+  EXPECT_EQ(little<std::uint64_t>(page, 0x250), where.mem + setup);
+  EXPECT_EQ(little<std::uint64_t>(page, setup), where.mem + 4096) << "next: SETUP_E820_EXT";
+  EXPECT_EQ(little<std::uint32_t>(page, 4096 + 8), 1U) << "SETUP_E820_EXT";
+  EXPECT_EQ(little<std::uint32_t>(page, 4096 + 12), 3 * 20U);
+}
+
 TEST(X86ZeroPage, PutsEntriesBeyond128IntoSetupData) {
   std::string iomem = "00100000-1fffffff : System RAM\n";
   for (unsigned i = 0; i < 150; ++i) {

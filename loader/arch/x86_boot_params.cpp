@@ -19,9 +19,11 @@ constexpr std::uint64_t acpi_rsdp_addr = 0x070;
 constexpr std::uint64_t ext_ramdisk_image = 0x0c0;
 constexpr std::uint64_t ext_ramdisk_size = 0x0c4;
 constexpr std::uint64_t ext_cmd_line_ptr = 0x0c8;
+constexpr std::uint64_t efi_info = 0x1c0;  // struct efi_info, 32 bytes
 constexpr std::uint64_t alt_mem_k = 0x1e0;
 constexpr std::uint64_t e820_entries = 0x1e8;
 constexpr std::uint64_t eddbuf_entries = 0x1e9;  // and edd_mbr_sig_buf_entries behind it
+constexpr std::uint64_t secure_boot = 0x1ec;
 constexpr std::uint64_t boot_flag = 0x1fe;
 constexpr std::uint64_t header_magic = 0x202;
 constexpr std::uint64_t version = 0x206;
@@ -40,7 +42,20 @@ constexpr std::uint64_t eddbuf = 0xd00;
 constexpr std::uint64_t end = 0xeec;
 }  // namespace field
 
-constexpr std::uint32_t setup_e820_ext = 1;      // SETUP_E820_EXT
+// In struct efi_info, all u32. Source: arch/x86/include/uapi/asm/bootparam.h.
+namespace efi_field {
+constexpr std::uint64_t descriptor_size = field::efi_info + 0x08;
+constexpr std::uint64_t descriptor_version = field::efi_info + 0x0c;
+constexpr std::uint64_t map = field::efi_info + 0x10;
+constexpr std::uint64_t map_size = field::efi_info + 0x14;
+constexpr std::uint64_t map_high = field::efi_info + 0x1c;
+}  // namespace efi_field
+
+constexpr std::uint32_t setup_e820_ext = 1;   // SETUP_E820_EXT
+constexpr std::uint32_t setup_efi = 4;        // SETUP_EFI
+constexpr std::uint64_t efi_setup_size = 96;  // struct efi_setup_data: vendor, unused, tables, smbios, 8 reserved; u64
+constexpr std::uint64_t efi_descriptor = 40;  // efi_memory_desc_t: type u32, pad, physical, virtual, pages, attribute
+constexpr std::uint16_t xlf_efi_kexec = 1 << 4;  // uapi/asm/bootparam.h
 constexpr std::uint64_t setup_data_header = 16;  // next u64, type u32, len u32
 constexpr std::uint64_t e820_entry_size = 20;    // addr u64, size u64, type u32
 constexpr std::uint8_t undefined_loader = 0xff;  // "no assigned ID", Documentation/x86/boot.rst
@@ -88,9 +103,27 @@ std::vector<E820Entry> e820_of_crash(const MemoryMap& memory, const RangeSet& us
 
 std::vector<E820Entry> e820_of(const MemoryMap& memory) { return e820_of_crash(memory, memory.ram()); }
 
-std::uint64_t boot_params_bytes(std::size_t e820_entries) {
-  if (e820_entries <= e820_in_page) return boot_params_size;
-  return boot_params_size + setup_data_header + (e820_entries - e820_in_page) * e820_entry_size;
+namespace {
+
+/// Where SETUP_EFI lies from the start of the page: behind the entries that did not fit.
+std::uint64_t efi_offset(const BootParamsValues& values) {
+  if (values.e820.size() <= e820_in_page) return boot_params_size;
+  return boot_params_size + setup_data_header + (values.e820.size() - e820_in_page) * e820_entry_size;
+}
+
+}  // namespace
+
+std::uint64_t boot_params_bytes(const BootParamsValues& values) {
+  const std::uint64_t end = efi_offset(values);
+  if (values.efi == nullptr) return end;
+  return end + setup_data_header + efi_setup_size + values.efi->mappings.size() * efi_descriptor;
+}
+
+const EfiFacts* efi_for(const LoadRequest& request) {
+  const auto& machine = *request.machine;
+  const bool told = machine.efi && !machine.efi->mappings.empty() && machine.boot_params.size() >= boot_params_size;
+  const auto& bzimage = request.kernel->bzimage;
+  return told && bzimage && (bzimage->xloadflags & xlf_efi_kexec) != 0 ? &*machine.efi : nullptr;
 }
 
 namespace {
@@ -115,6 +148,46 @@ Status copy_machine(const LoadRequest& request, Bytes& page) {
   copy(field::edd_mbr_sig_buffer, field::e820_table);
   copy(field::eddbuf, field::end);
   return {};
+}
+
+// Where UEFI's stub started the running kernel, its page does not tell where ACPI is.
+void put_rsdp(Bytes& page, const Machine& machine) {
+  const auto known = read_int<std::uint64_t>(page, field::acpi_rsdp_addr, std::endian::little).value_or(0);
+  if (known == 0 && machine.efi) put<std::uint64_t>(page, field::acpi_rsdp_addr, machine.efi->rsdp);
+}
+
+// The running kernel's struct efi_info with the map of the runtime services alone, and SETUP_EFI, by which the next
+// kernel knows that they have been mapped already. Source: arch/x86/kernel/kexec-bzimage64.c (setup_efi_state).
+void put_efi(Bytes& page, const Machine& machine, const BootParamsValues& values) {
+  if (values.efi == nullptr) return;
+  const Bytes& running = machine.boot_params;
+  const auto copy = [&](std::uint64_t from, std::uint64_t size) {
+    const auto at = static_cast<std::ptrdiff_t>(from);
+    std::copy_n(running.begin() + at, size, page.begin() + at);
+  };
+  copy(field::efi_info, 32);
+  copy(field::secure_boot, 1);
+  const std::uint64_t setup = efi_offset(values), map = setup + setup_data_header + efi_setup_size;
+  put<std::uint32_t>(page, efi_field::descriptor_size, efi_descriptor);
+  put<std::uint32_t>(page, efi_field::map, values.address + map);
+  put<std::uint32_t>(page, efi_field::map_high, (values.address + map) >> 32);
+  put<std::uint32_t>(page, efi_field::map_size, values.efi->mappings.size() * efi_descriptor);
+  put<std::uint64_t>(page, setup, read_int<std::uint64_t>(page, field::setup_data, std::endian::little).value_or(0));
+  put<std::uint64_t>(page, field::setup_data, values.address + setup);
+  put<std::uint32_t>(page, setup + 8, setup_efi);
+  put<std::uint32_t>(page, setup + 12, efi_setup_size);
+  put<std::uint64_t>(page, setup + setup_data_header, values.efi->vendor);
+  put<std::uint64_t>(page, setup + setup_data_header + 16, values.efi->tables);
+  put<std::uint64_t>(page, setup + setup_data_header + 24, values.efi->smbios);
+  std::uint64_t at = map;
+  for (const EfiMapping& each : values.efi->mappings) {
+    put<std::uint32_t>(page, at, each.type);
+    put<std::uint64_t>(page, at + 8, each.physical);
+    put<std::uint64_t>(page, at + 16, each.virtual_address);
+    put<std::uint64_t>(page, at + 24, each.pages);
+    put<std::uint64_t>(page, at + 32, each.attribute);
+    at += efi_descriptor;
+  }
 }
 
 Status copy_setup_header(const LoadRequest& request, Bytes& page) {
@@ -182,7 +255,7 @@ void put_addresses(Bytes& page, const BootParamsValues& values) {
 }  // namespace
 
 Result<Bytes> make_boot_params(const LoadRequest& request, const BootParamsValues& values) {
-  Bytes page(boot_params_bytes(values.e820.size()));
+  Bytes page(boot_params_bytes(values));
   if (request.kernel->bzimage) {
     if (auto copied = copy_setup_header(request, page); !copied) return tl::unexpected(copied.error());
   } else {
@@ -193,6 +266,8 @@ Result<Bytes> make_boot_params(const LoadRequest& request, const BootParamsValue
   put_e820(page, values);
   put_old_sizes(page, values);
   put_addresses(page, values);
+  put_rsdp(page, *request.machine);
+  put_efi(page, *request.machine, values);
   return page;
 }
 

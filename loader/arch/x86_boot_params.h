@@ -38,17 +38,23 @@ struct BootParamsValues {
   std::uint64_t cmdline = 0;
   Range initrd;  ///< empty: none
   std::vector<E820Entry> e820;
+  const EfiFacts* efi = nullptr;  ///< for a kernel that can go on with the running one's UEFI; nullptr: it gets none
 };
 
 inline constexpr std::uint64_t boot_params_size = 4096;  ///< bytes
 inline constexpr std::size_t e820_in_page = 128;         ///< E820_MAX_ENTRIES_ZEROPAGE
 inline constexpr std::uint64_t setup_header_start = 0x1f1;
 
-/// Bytes of the page and of what follows it: entries that did not fit, as setup_data SETUP_E820_EXT.
-std::uint64_t boot_params_bytes(std::size_t e820_entries);
+/// Bytes of the page and of what follows it: entries that did not fit, as setup_data SETUP_E820_EXT; for UEFI setup_data
+/// SETUP_EFI and its memory map.
+std::uint64_t boot_params_bytes(const BootParamsValues& values);
+
+/// The running machine's UEFI where a kernel of these flags can go on with it (XLF_EFI_KEXEC), else nullptr: it must be
+/// told where the services were mapped, for they can be moved once only.
+const EfiFacts* efi_for(const LoadRequest& request);
 
 /// The page, made from zeros: the image's setup header (or, for an ELF kernel, a made-up one), from the running
-/// kernel's page what describes the machine, and the values. boot_params_bytes(values.e820.size()) long.
+/// kernel's page what describes the machine, and the values. boot_params_bytes(values) long.
 /// Error corrupt: the running kernel's page or the image's header is not whole.
 Result<Bytes> make_boot_params(const LoadRequest& request, const BootParamsValues& values);
 

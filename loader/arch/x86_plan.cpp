@@ -8,9 +8,10 @@
 // The zero page starts from zeros, as the documents ask, with the image's setup header (0x1f1 up to 0x202 + the byte at
 // 0x201). From the running kernel's page come screen_info, acpi_rsdp_addr, EDD and hardware_subarch, as in the kernel's
 // own kexec_file_load (arch/x86/kernel/kexec-bzimage64.c). Not its setup_data: a list of addresses in the old kernel's
-// memory. And not efi_info: a second kernel can call EFI only with the virtual addresses that the first one gave to
-// SetVirtualAddressMap, and /sys/firmware/efi/runtime-map is not part of a Machine; kexec-tools zeroes efi_info in that
-// case, and so does this. ACPI does not suffer, since the decompressor left the RSDP's address in acpi_rsdp_addr. The
+// memory. Where UEFI started the running kernel, and the next can go on with it (XLF_EFI_KEXEC), it gets efi_info with
+// the map of the runtime services and setup_data SETUP_EFI, as from kexec_file_load: a second kernel can call them only
+// at the virtual addresses that the first one gave to SetVirtualAddressMap. UEFI's stub leaves acpi_rsdp_addr empty
+// (the decompressor, which fills it, does not run then; seen with 6.1.192): it is taken from UEFI's tables. The
 // memory map is made from /proc/iomem; entries beyond 128 go into setup_data SETUP_E820_EXT.
 //
 // Crash kernels (KEXEC_ON_CRASH). Everything lies in crashk_res. `elfcorehdr=` on the command line names the core
@@ -142,8 +143,7 @@ Result<Range> add_cmdline(Placement& placement, const LoadRequest& request, cons
 
 Result<Range> add_boot_params(Placement& placement, const LoadRequest& request, const Range& within,
                               BootParamsValues values) {
-  const auto where =
-      placement.reserve("boot_params", boot_params_bytes(values.e820.size()), {1, within, RangeSet::Prefer::high});
+  const auto where = placement.reserve("boot_params", boot_params_bytes(values), {1, within, RangeSet::Prefer::high});
   if (!where) return where;
   values.address = where->start;
   auto page = make_boot_params(request, values);
@@ -163,9 +163,9 @@ Result<Plan> plan_in(Placement placement, const LoadRequest& request, const X86P
   if (!header) return tl::unexpected(header.error());
   const auto cmdline = add_cmdline(placement, request, *kernel, *header);
   if (!cmdline) return tl::unexpected(cmdline.error());
-  const auto params =
-      add_boot_params(placement, request, kernel->loadable,
-                      {0, cmdline->start, *initrd, memory_map(request, in_pages(*header, placement.page_size()))});
+  const auto params = add_boot_params(
+      placement, request, kernel->loadable,
+      {0, cmdline->start, *initrd, memory_map(request, in_pages(*header, placement.page_size())), efi_for(request)});
   if (!params) return tl::unexpected(params.error());
   const auto stub = add_stub(placement, request, std::as_bytes(protocol.stub), std::endian::little,
                              {kernel->entry, params->start, com1}, {mib, protocol.highest});

@@ -6,6 +6,7 @@
 
 #include "kexlab/text.h"
 #include "loader/plan/bootinfo.h"
+#include "loader/plan/efi.h"
 
 namespace kexlab {
 namespace {
@@ -165,6 +166,9 @@ Status read_optional(const FileReader& read, Machine& machine) {
     if (!note) return tl::unexpected<Error>(note.error());
     machine.vmcoreinfo = *note;
   }
+  auto efi = read_efi(read);
+  if (!efi) return tl::unexpected<Error>(efi.error());
+  machine.efi = std::move(*efi);
   return read_notes(read, machine);
 }
 
@@ -178,6 +182,7 @@ std::vector<std::string> machine_files() {
     files.push_back(note_path(cpu));
     files.push_back(note_size_path(cpu));
   }
+  for (std::string& file : efi_files()) files.push_back(std::move(file));
   return files;
 }
 

@@ -112,9 +112,46 @@ TEST_F(FromDeviceTree, NumbersMayHaveFourBytes) {
   EXPECT_FALSE(read(files_, "ppc64le", 65536).has_value());
 }
 
+Files uefi_files() {
+  Files files = x86_files();
+  files["/sys/firmware/efi/systab"] = "ACPI20=0x1fb7e014\nACPI=0x1fb7e000\nSMBIOS3=0x2\nSMBIOS=0x1f918000\n";
+  files["/sys/firmware/efi/fw_vendor"] = "0x1f9eb618\n";
+  files["/sys/firmware/efi/config_table"] = "0xfffffffefea97d98\n";
+  const std::string map = "/sys/firmware/efi/runtime-map/";
+  const char* mappings[2][5] = {{"0x5", "0x1f8ef000", "0xfffffffefea8f000", "0x100", "0x800000000000000f"},
+                                {"0x6", "0x1f7ed000", "0xfffffffefe98d000", "0x1", "0x800000000000000f"}};
+  const char* fields[] = {"type", "phys_addr", "virt_addr", "num_pages", "attribute"};
+  for (int number = 0; number < 2; ++number) {
+    for (int i = 0; i < 5; ++i)
+      files[map + std::to_string(number) + "/" + fields[i]] = std::string(mappings[number][i]) + "\n";
+  }
+  return files;
+}
+
+TEST(ReadMachine, KnowsTheUefiThatStartedTheKernel) {
+  const auto machine = read(uefi_files());
+  ASSERT_TRUE(machine) << machine.error().str();
+  ASSERT_TRUE(machine->efi.has_value());
+  EXPECT_EQ(machine->efi->vendor, 0x1f9eb618U);
+  EXPECT_EQ(machine->efi->tables, 0xfffffffefea97d98U);
+  EXPECT_EQ(machine->efi->rsdp, 0x1fb7e014U) << "that of ACPI 2.0";
+  EXPECT_EQ(machine->efi->smbios, 0x1f918000U);
+  ASSERT_EQ(machine->efi->mappings.size(), 2U);
+  EXPECT_EQ(machine->efi->mappings[1], (EfiMapping{6, 0x1f7ed000, 0xfffffffefe98d000, 1, 0x800000000000000f}));
+}
+
+TEST(ReadMachine, UefiMayTellLittle) {
+  Files files = x86_files();
+  files["/sys/firmware/efi/systab"] = "ACPI=0x1fb7e000";
+  const auto machine = read(files);
+  ASSERT_TRUE(machine) << machine.error().str();
+  EXPECT_EQ(machine->efi, (EfiFacts{.rsdp = 0x1fb7e000}));
+  EXPECT_EQ(read(x86_files())->efi, std::nullopt) << "no UEFI";
+}
+
 TEST(ReadMachine, AsksOnlyForTheFilesThatItNames) {
   const auto named = machine_files();
-  const Files files = x86_files();
+  const Files files = uefi_files();
   (void)read_machine("x86_64", 4096, [&](const std::string& path) -> std::optional<Bytes> {
     EXPECT_NE(std::find(named.begin(), named.end(), path), named.end()) << path;
     const auto found = files.find(path);
@@ -145,10 +182,13 @@ TEST(ReadMachine, BadTable) {
       {"note size", "/sys/devices/system/cpu/cpu0/crash_notes_size", "0x170\n", Errc::corrupt},
       {"note without size", "/sys/devices/system/cpu/cpu0/crash_notes_size", nullptr, Errc::not_found},
       {"boot_params version", "/sys/kernel/boot_params/version", "2.15\n", Errc::corrupt},
+      {"no address of tables", "/sys/firmware/efi/config_table", "none\n", Errc::corrupt},
+      {"mapping without a number", "/sys/firmware/efi/runtime-map/1/num_pages", "\n", Errc::corrupt},
+      {"mapping without a file", "/sys/firmware/efi/runtime-map/1/attribute", nullptr, Errc::not_found},
   };
   for (const BadRow& row : rows) {
     SCOPED_TRACE(row.name);
-    Files files = x86_files();
+    Files files = uefi_files();
     if (row.content == nullptr) {
       files.erase(row.path);
     } else {
@@ -182,6 +222,17 @@ TEST(ReadMachine, EndlessCpusEnd) {
   EXPECT_EQ(asked, 2 * Machine::most_cpus);
 }
 
+TEST(ReadMachine, EndlessMappingsEnd) {
+  Files files = uefi_files();
+  const auto endless = read_machine("x86_64", 4096, [&](const std::string& path) -> std::optional<Bytes> {
+    if (path.find("runtime-map") != std::string::npos) return to_bytes(as_bytes("0x1"));
+    const auto found = files.find(path);
+    return found == files.end() ? std::nullopt : std::optional(to_bytes(as_bytes(found->second)));
+  });
+  ASSERT_TRUE(endless) << endless.error().str();
+  EXPECT_EQ(endless->efi->mappings.size(), EfiFacts::most_mappings);
+}
+
 TEST(Kallsyms, FindsASymbolByItsWholeName) {
   const char* text =
       "0000000000000000 A fixed_percpu_data\n"
@@ -199,7 +250,7 @@ TEST(Kallsyms, FindsASymbolByItsWholeName) {
 }
 
 TEST(Profile, ReadingBackGivesAnEqualMachine) {
-  Machine machine = *read(x86_files());
+  Machine machine = *read(uefi_files());
   EXPECT_EQ(load_profile(save_profile(machine)), machine);
   machine.kallsyms_text = 0xffffffff81000000;
   machine.vmcoreinfo.reset();

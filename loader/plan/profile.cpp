@@ -121,6 +121,32 @@ MemoryMap memory_of(const Json& root) {
   return memory;
 }
 
+Json efi_json(const EfiFacts& efi) {
+  Json mappings = Json::array();
+  for (const EfiMapping& each : efi.mappings) {
+    mappings.push_back({{"type", each.type},
+                        {"physical", hex(each.physical)},
+                        {"virtual", hex(each.virtual_address)},
+                        {"pages", each.pages},
+                        {"attribute", hex(each.attribute)}});
+  }
+  return {{"vendor", hex(efi.vendor)},
+          {"tables", hex(efi.tables)},
+          {"rsdp", hex(efi.rsdp)},
+          {"smbios", hex(efi.smbios)},
+          {"mappings", mappings}};
+}
+
+EfiFacts efi_of(const Json& value) {
+  const auto number = [](const Json& object, const char* key) { return number_of(field(object, key), key); };
+  EfiFacts efi{number(value, "vendor"), number(value, "tables"), number(value, "rsdp"), number(value, "smbios"), {}};
+  for (const Json& each : list_of(value, "mappings", EfiFacts::most_mappings)) {
+    efi.mappings.push_back({static_cast<std::uint32_t>(number(each, "type")), number(each, "physical"),
+                            number(each, "virtual"), number(each, "pages"), number(each, "attribute")});
+  }
+  return efi;
+}
+
 Machine machine_of(const Json& root) {
   if (text_of(field(root, "format"), "format") != format_name) throw Bad{std::string("format is not ") + format_name};
   Machine machine;
@@ -137,6 +163,7 @@ Machine machine_of(const Json& root) {
   for (const Json& note : list_of(root, "crash_notes", Machine::most_cpus))
     machine.crash_notes.push_back(note_of(note));
   if (root.contains("vmcoreinfo")) machine.vmcoreinfo = note_of(root["vmcoreinfo"]);
+  if (root.contains("efi")) machine.efi = efi_of(root["efi"]);
   if (root.contains("kallsyms_text")) machine.kallsyms_text = number_of(root["kallsyms_text"], "kallsyms_text");
   return machine;
 }
@@ -157,6 +184,7 @@ std::string save_profile(const Machine& machine) {
   root["crash_notes"] = Json::array();
   for (const CrashNote& note : machine.crash_notes) root["crash_notes"].push_back(note_json(note));
   if (machine.vmcoreinfo) root["vmcoreinfo"] = note_json(*machine.vmcoreinfo);
+  if (machine.efi) root["efi"] = efi_json(*machine.efi);
   if (machine.kallsyms_text) root["kallsyms_text"] = hex(*machine.kallsyms_text);
   return root.dump(2) + "\n";
 }

@@ -73,6 +73,7 @@ Result<std::vector<std::string>> qemu_arguments(const GuestSpec& spec, const Wir
   append_machine(words, spec);
   append_streams(words, spec, wiring);
   for (const auto& more : spec.target->qemu_args) append_split(words, more.value);
+  if (spec.firmware != nullptr) append(words, {"-bios", spec.firmware->qemu});
   append(words, {"-kernel", spec.kernel.string()});
   if (!spec.initrd.empty()) append(words, {"-initrd", spec.initrd.string()});
   if (!spec.cmdline.empty()) append(words, {"-append", spec.cmdline});

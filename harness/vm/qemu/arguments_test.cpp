@@ -66,6 +66,13 @@ const Row rows[] = {
      },
      {" -M q35,virtualization=on ", " -cpu max "},
      {}},
+    {"firmware is looked up beside QEMU's own files",
+     [](GuestSpec& spec, Target&, Wiring&) {
+       static const Firmware firmware{"uefi", "ovmf", "../ovmf/OVMF.fd"};
+       spec.firmware = &firmware;
+     },
+     {" -bios ../ovmf/OVMF.fd "},
+     {}},
     {"initrd and command line stay whole words",
      [](GuestSpec& spec, Target&, Wiring&) {
        spec.initrd = "/k/i r";

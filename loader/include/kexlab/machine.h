@@ -48,6 +48,30 @@ struct CrashNote {
   bool operator==(const CrashNote&) const = default;
 };
 
+/// Memory of UEFI's that its runtime services use, and where the kernel has mapped it for them.
+/// Source: Documentation/ABI/testing/sysfs-firmware-efi-runtime-map.
+struct EfiMapping {
+  std::uint32_t type = 0;  ///< EFI_MEMORY_TYPE of the UEFI specification
+  std::uint64_t physical = 0;
+  std::uint64_t virtual_address = 0;
+  std::uint64_t pages = 0;  ///< of 4 KiB, whatever the kernel's are
+  std::uint64_t attribute = 0;
+  bool operator==(const EfiMapping&) const = default;
+};
+
+/// What the running kernel knows of the UEFI that started it. Physical addresses, 0 where it tells none.
+/// Source: Documentation/ABI/testing/sysfs-firmware-efi.
+struct EfiFacts {
+  static constexpr std::size_t most_mappings = 1024;  ///< directories of runtime-map that are read
+  static constexpr std::size_t usual_mappings = 64;   ///< those whose files machine_files names
+  std::uint64_t vendor = 0;                           ///< fw_vendor
+  std::uint64_t tables = 0;                           ///< config_table
+  std::uint64_t rsdp = 0;                             ///< systab: ACPI20, else ACPI
+  std::uint64_t smbios = 0;                           ///< systab: SMBIOS
+  std::vector<EfiMapping> mappings;                   ///< runtime-map; empty without CONFIG_EFI_RUNTIME_MAP (x86 alone)
+  bool operator==(const EfiFacts&) const = default;
+};
+
 struct Machine {
   static constexpr unsigned most_cpus = 8192;  ///< NR_CPUS of the largest configuration (MAXSMP)
   static constexpr unsigned usual_cpus = 64;   ///< CPUs whose files machine_files names
@@ -62,6 +86,7 @@ struct Machine {
   Bytes boot_params;  ///< /sys/kernel/boot_params/data (x86), /proc/bootinfo (m68k), else empty
   std::uint64_t boot_params_version = 0;
   std::vector<CrashNote> crash_notes;
+  std::optional<EfiFacts> efi;          ///< /sys/firmware/efi; nothing where no UEFI started the kernel
   std::optional<CrashNote> vmcoreinfo;  ///< /sys/kernel/vmcoreinfo: address and size
   /// Virtual address of _text; x86 core header's kernel text part. read_machine leaves it out: /proc/kallsyms is some
   /// 10 MB, vmcoreinfo tells dump readers the same, and where the text lies physically stands in /proc/iomem ("Kernel
@@ -70,8 +95,8 @@ struct Machine {
   bool operator==(const Machine&) const = default;
 };
 
-/// Names of the files that make up a machine; the reader may lack some of them. CPUs: the first 64; a reader that can
-/// is asked for more until one is absent.
+/// Names of the files that make up a machine; the reader may lack some of them. CPUs and mappings of
+/// UEFI's: the first 64; a reader that can is asked for more until one is absent.
 std::vector<std::string> machine_files();
 
 /// Builds a machine from file contents: `read` gives a file's contents, or nothing where it does not exist.

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "harness/images/apt.h"
@@ -62,6 +63,20 @@ Check check_emulator(const Target& target) {
                      "`kexlab images --get --target " + target.name + "` fetches it");
   }
   return check_program("QEMU for " + target.name, target.qemu, target.qemu_package);
+}
+
+/// Firmware lies in one of the folders that QEMU names, one a line.
+Check check_firmware(const Target& target, const Firmware& firmware) {
+  const std::string name = firmware.name + " for " + target.name;
+  const auto told =
+      demand(Command{{target.qemu, "-L", "help"}, {}, {}, std::chrono::seconds{20}, 0, {}, {}}, "ask for its folders");
+  std::istringstream folders(told ? told->out : "");
+  for (std::string folder; std::getline(folders, folder);) {
+    std::error_code broken;
+    const auto file = std::filesystem::weakly_canonical(std::filesystem::path(folder) / firmware.qemu, broken);
+    if (!broken && std::filesystem::exists(file, broken)) return {name, State::ok, file.string(), ""};
+  }
+  return {name, State::warn, firmware.qemu + " is missing", install(firmware.package)};
 }
 
 Check check_compiler(const Target& target) {
@@ -141,6 +156,9 @@ const char* to_string(Check::State state) {
 std::vector<Check> run_checks(const std::vector<Target>& targets) {
   std::vector<Check> checks;
   for (const auto& target : targets) checks.push_back(check_emulator(target));
+  for (const auto& target : targets) {
+    for (const auto& firmware : target.firmware) checks.push_back(check_firmware(target, firmware));
+  }
   for (const auto& target : targets) checks.push_back(check_compiler(target));
   std::set<std::string> architectures;
   for (const auto& target : targets) {

@@ -60,6 +60,24 @@ TEST(Doctor, AVersionIsShownAndAProgramThatFailsIsNot) {
   EXPECT_THAT(named(checks, "QEMU for fails").found, HasSubstr("cannot load library"));
 }
 
+TEST(Doctor, FirmwareIsLookedForWhereQemuLooks) {
+  const TestFolder folder;
+  const std::string share = folder.path().string() + "/share/qemu";
+  std::filesystem::create_directories(share);
+  folder.file("share/there.fd", "firmware");
+  const auto qemu = folder.file("qemu-f", "#!/bin/sh\necho /nowhere/at/all\necho " + share + "\n");
+  std::filesystem::permissions(qemu, std::filesystem::perms::owner_all);
+  const Variable path("PATH", (folder.path().string() + ":/usr/bin:/bin").c_str());
+  const Variable cache("XDG_CACHE_HOME", folder.path().c_str());
+  Target target;
+  target.name = "t", target.qemu = "qemu-f";
+  target.firmware = {{"uefi", "ovmf", "../there.fd"}, {"other", "other-fd", "../not-there.fd"}};
+  const auto checks = run_checks({target});
+  EXPECT_EQ(named(checks, "uefi for t").state, Check::State::ok);
+  EXPECT_EQ(named(checks, "other for t").state, Check::State::warn);
+  EXPECT_THAT(named(checks, "other for t").hint, HasSubstr("other-fd"));
+}
+
 TEST(Doctor, ProgramsOfAnotherSuiteAreLookedForInTheCache) {
   const TestFolder folder;
   const Variable cache("XDG_CACHE_HOME", folder.path().c_str());

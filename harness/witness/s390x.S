@@ -5,6 +5,9 @@
  * addressing, translation off, interruptions masked. General registers are what a reset leaves, which nobody promises:
  * they are not told. TOD is in nanoseconds, as the agent's counter has it.
  *
+ * A kernel that crashes calls: int entry(int start), in 64-bit addressing, first with 0, which asks whether the image is
+ * whole and is answered 0, then with 1 (arch/s390/kernel/machine_kexec.c: kdump_csum_valid, __do_machine_kdump).
+ *
  * New PSWs go into the lowcore, absolute addresses 0x1a0 to 0x1ff, where no segment of ours lies.
  *
  * The lowcore is memory like any other, address 0 included.
@@ -49,7 +52,12 @@ stack_top:
     .rept 32
     nopr
     .endr
-    epsw %r2,%r3
+    tam
+    jno 2f                      /* not in 64-bit addressing */
+    ltgr %r2,%r2
+    jnz 2f
+    br %r14
+2:  epsw %r2,%r3
     lhi %r1,2                   /* SIGP set architecture, for machines that a reset leaves in ESA/390 mode */
     slr %r0,%r0
     sigp %r1,%r0,0x12

@@ -26,14 +26,20 @@
 // thousand times as long: unpacking took 78 s. Stores of the ordinary kind are seen, so the stub reads and writes back
 // once all memory that the kernel will unpack itself to. A CPU of metal does that within a few milliseconds.
 //
-// Crash kernels need CONFIG_CRASH_DUMP in the kernel that crashes (machine_kexec_prepare), and a program that it calls
-// before it leaves (kdump_csum_valid): not planned here.
+// Crash kernels (KEXEC_ON_CRASH) need CONFIG_CRASH_DUMP in the kernel that crashes (machine_kexec_prepare), which no
+// kernel of Debian's has, and in the one that starts. The image lies in the reservation as it will lie from 0 on, and
+// its parameters count from there; OLDMEM_BASE and OLDMEM_SIZE (arch/s390/include/asm/setup.h) tell it the reservation.
+// The stub lets reservation and the memory from 0 on change places and enters at 0x10010 (head.S:
+// STARTUP_KDUMP_OFFSET), where head_kdump.S would do that itself if it found itself elsewhere, by MVC. The page at 0,
+// the next kernel's lowcore, is cleared. The crash kernel makes its core header itself (crash_dump.c:
+// elfcorehdr_alloc), from what the CPUs left in the lowcore.
 //
 // Source of all file names above: Linux 6.1.
 #include <elf.h>
 
 #include <algorithm>
 
+#include "kexlab/text.h"
 #include "loader/arch/usual_segments.h"
 
 namespace kexlab {
@@ -46,6 +52,8 @@ constexpr unsigned char stub_code[] = {
 constexpr std::uint64_t unpacked_end = 64 * mib;  // of Debian's kernels, BSS included, with room to grow
 constexpr Range lowcore_and_loader{0, S390Facts::start};
 constexpr Range short_psw{0, 2 * gib};  // 31 bits of address
+
+constexpr std::uint64_t kdump_entry = 0x10010;
 
 RangeSet usable(const Machine& machine, bool crash) {
   const RangeSet free = ram_not_reserved(machine, crash);
@@ -65,7 +73,7 @@ Bytes big_words(std::initializer_list<std::uint64_t> values) {
 
 // The image with its parameters in it. What is left of the room for the command line is cleared: images come with a
 // command line of their own.
-Result<std::vector<Piece>> kernel_pieces(const LoadRequest& request, const Range& initrd) {
+Result<std::vector<Piece>> kernel_pieces(const LoadRequest& request, const Range& initrd, const Range& oldmem) {
   const S390Facts& facts = *request.kernel->s390;
   auto text = cmdline_bytes(request, request.cmdline, facts.cmdline_size - 1);
   if (!text) return tl::unexpected(text.error());
@@ -77,7 +85,7 @@ Result<std::vector<Piece>> kernel_pieces(const LoadRequest& request, const Range
   };
   return std::vector<Piece>{
       from_file(S390Facts::start, S390Facts::initrd_at),
-      Piece::of(big_words({initrd.start, initrd.size(), 0, 0})),
+      Piece::of(big_words({initrd.start, initrd.size(), oldmem.start, oldmem.size()})),
       from_file(S390Facts::behind_oldmem, S390Facts::cmdline_at),
       Piece::of(std::move(*text)),
       from_file(behind, size),
@@ -92,20 +100,46 @@ std::uint64_t end_of_rewriting(const Machine& machine, std::uint64_t kernel_end)
   return kernel_end;
 }
 
-Result<Plan> plan_in(Placement placement, const LoadRequest& request) {
-  const std::uint64_t size = request.kernel->parts.front().file_size;
-  const auto kernel = placement.reserve_at("kernel", S390Facts::start, size);
+/// What a kernel's place differs in between a reboot and a crash.
+struct Start {
+  Range whole;  ///< the reservation that the crash kernel gets, where the image's addresses count from; else empty
+  StubValues values;  ///< but for the address that is written back to after a reboot
+};
+
+Result<Plan> plan_in(Placement placement, const LoadRequest& request, const Start& start) {
+  const std::uint64_t size = request.kernel->parts.front().file_size, base = start.whole.start;
+  const auto kernel = placement.reserve_at("kernel", base + S390Facts::start, size);
   if (!kernel) return tl::unexpected(kernel.error());
   const auto initrd = add_initrd(placement, request, {});
   if (!initrd) return tl::unexpected(initrd.error());
-  auto pieces = kernel_pieces(request, *initrd);
+  const Range told = initrd->empty() ? Range{} : Range{initrd->start - base, initrd->end - base};
+  auto pieces = kernel_pieces(request, told, start.whole);
   if (!pieces) return tl::unexpected(pieces.error());
   placement.add("kernel", *kernel, std::move(*pieces));
-  const StubValues values{.entry = S390Facts::start, .argument = end_of_rewriting(*request.machine, kernel->end)};
+  StubValues values = start.values;
+  if (start.whole.empty()) values.argument = end_of_rewriting(*request.machine, kernel->end);
   const auto stub =
       add_stub(placement, request, std::as_bytes(std::span(stub_code)), std::endian::big, values, short_psw);
   if (!stub) return tl::unexpected(stub.error());
   return plan_of(placement, stub->start);
+}
+
+// All in the reservation, which will change places with the memory from 0 on: they must not overlap.
+Result<Plan> plan_crash(const LoadRequest& request) {
+  const auto free = crash_memory(request);
+  if (!free) return tl::unexpected(free.error());
+  const Range whole = free->ranges().front();
+  if (whole.start < whole.size()) {
+    return fail(Errc::no_space, asked_of(request),
+                "the reservation, " + hex(whole.size()) + " bytes at " + hex(whole.start) +
+                    ", overlaps the memory from 0 on that it changes places with",
+                "reserve less, or in a machine with more memory");
+  }
+  Placement placement(without(*free, RangeSet({{whole.start, whole.start + S390Facts::start}})),
+                      request.machine->page_size);
+  placement.add("lowcore", {whole.start, whole.start + request.machine->page_size}, {});
+  return plan_in(std::move(placement), request,
+                 {whole, {.entry = kdump_entry, .argument = whole.start, .console = whole.size()}});
 }
 
 Result<Plan> plan_s390x(const LoadRequest& request) {
@@ -113,12 +147,9 @@ Result<Plan> plan_s390x(const LoadRequest& request) {
     return fail(Errc::unsupported, asked_of(request),
                 std::string("no boot protocol for ") + to_string(request.kernel->format), "use the image (bzImage)");
   }
-  if (request.crash) {
-    return fail(Errc::unsupported, asked_of(request),
-                "crash kernels of s390x are called by the kernel that crashes, to check themselves",
-                "boot from a target that has crash kernels");
-  }
-  return plan_in(Placement(usable(*request.machine, false), request.machine->page_size), request);
+  if (request.crash) return plan_crash(request);
+  return plan_in(Placement(usable(*request.machine, false), request.machine->page_size), request,
+                 {{}, {.entry = S390Facts::start}});
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first instructions after the jump on s390x: memory that an emulator is to look at anew, an optional digest, then
-// the kernel.
+// the kernel. Of a crash kernel: the digest, and its memory into the crashed kernel's place.
 //
-// At entry: just reset, 31-bit addressing, translation off, all interruptions masked. Position-independent; uses no
-// stack. A machine that starts in ESA/390 mode is brought into z/Architecture mode, as the kernel does itself
+// At entry after a reboot: just reset, 31-bit addressing, translation off, all interruptions masked. A kernel that
+// crashes calls this as int entry(int start), in 64-bit addressing, translation off as well: first with 0, which asks
+// whether the image is whole (0: yes), then with 1, from where it does not return (arch/s390/kernel/machine_kexec.c,
+// kdump_csum_valid, __do_machine_kdump). Position-independent; uses no stack. A machine that starts in ESA/390 mode is brought into z/Architecture mode, as the kernel does itself
 // (arch/s390/boot/head.S); the kernel finds 31-bit addressing again.
 // The slots' layout is promised in arch/stub.h, the same for every architecture; numbers are big-endian here, the
 // digest's words little-endian everywhere.
@@ -15,13 +17,18 @@ _start:
 
         .org    8
 entry:          .quad 0                 // absolute address the kernel starts at
-argument:       .quad 0                 // end of the memory from 0x10000 that is written back, whole pages
+argument:       .quad 0                 // end of the memory from 0x10000 that is written back, whole pages; of a crash
+                                        // kernel: where its memory starts, whole pages
 count:          .quad 0                 // rows of the table in use; 0: no check
-console:        .quad 0                 // not used: the machine's console needs more than an address
+console:        .quad 0                 // the machine's console needs more than an address; of a crash kernel: size of
+                                        // its memory
 table:          .fill 16 * 3, 8, 0      // {start, length, expected} of each segment
 
         .org    424
 start:
+        tam
+        jo      called                  // 64-bit addressing: a kernel that crashes calls
+        lghi    %r9,0
         lhi     %r1,2                   // SIGP set architecture: z/Architecture
         slr     %r0,%r0
         sigp    %r1,%r0,0x12
@@ -45,6 +52,14 @@ write_back:
 own_page:
         aghi    %r2,4096
         j       page
+
+called:
+        larl    %r1,saved
+        stmg    %r6,%r15,0(%r1)
+        lghi    %r9,1                   // r9: 0 after a reboot, 1 to check only, 2 to start the crash kernel
+        ltgr    %r2,%r2
+        jz      check
+        lghi    %r9,2
 
 check:
         larl    %r1,count
@@ -95,19 +110,102 @@ length:
         j       next_segment
 
 jump:
+        cghi    %r9,1
+        lghi    %r2,0
+        je      return
+        cghi    %r9,2
+        je      change_places
         larl    %r1,entry
         lg      %r1,0(%r1)
         larl    %r2,kernel_psw
         stg     %r1,8(%r2)
         lpswe   0(%r2)
 
+return:
+        larl    %r1,saved
+        lmg     %r6,%r15,0(%r1)
+        br      %r14
+
+// The crash kernel runs at 0, as every kernel does, so its memory and the crashed kernel's first change places, and
+// /proc/vmcore finds the latter in the reservation (OLDMEM_BASE; arch/s390/kernel/crash_dump.c). This code changes its
+// place first: to page 15, which no segment of the plan uses. Ordinary stores alone: see s390x.cpp.
+change_places:
+        larl    %r1,argument
+        lg      %r11,0(%r1)             // the reservation
+        larl    %r1,console
+        lg      %r12,0(%r1)             // its size
+        llill   %r3,15*4096
+        lgr     %r2,%r11
+        agr     %r2,%r3
+        brasl   %r14,exchange_page
+        llill   %r3,15*4096
+        larl    %r4,_start
+        lghi    %r5,512
+copy:
+        lg      %r6,0(%r4)
+        stg     %r6,0(%r3)
+        aghi    %r4,8
+        aghi    %r3,8
+        brctg   %r5,copy
+        larl    %r4,_start
+        larl    %r5,moved
+        sgr     %r5,%r4
+        llill   %r3,15*4096
+        agr     %r5,%r3
+        br      %r5
+moved:
+        lgr     %r2,%r11
+        lghi    %r3,0
+        agr     %r12,%r11               // where the reservation ends
+        llill   %r10,15*4096
+next_page:
+        clgr    %r2,%r12
+        jhe     moved_all
+        clgr    %r3,%r10
+        je      own_page_again
+        brasl   %r14,exchange_page
+        j       next_page
+own_page_again:
+        aghi    %r2,4096
+        aghi    %r3,4096
+        j       next_page
+moved_all:                              // as relocate_kernel leaves: a reset, then the short PSW at 0
+        larl    %r1,entry
+        lg      %r1,0(%r1)
+        larl    %r2,short_psw
+        og      %r1,0(%r2)
+        lghi    %r2,0
+        stg     %r1,0(%r2)
+        slr     %r0,%r0
+        lghi    %r1,1                   // load normal reset
+        diag    %r0,%r1,0x308
+stop:
+        j       stop
+
+exchange_page:                          // the pages at r2 and r3, which it moves on; r5 to r7 are lost
+        lghi    %r5,512
+exchange:
+        lg      %r6,0(%r2)
+        lg      %r7,0(%r3)
+        stg     %r7,0(%r2)
+        stg     %r6,0(%r3)
+        aghi    %r2,8
+        aghi    %r3,8
+        brctg   %r5,exchange
+        br      %r14
+
 mismatch:                               // a damaged image never runs: a disabled wait shows the segment's address
+        cghi    %r9,1
+        lghi    %r2,1
+        je      return
         lg      %r1,0(%r11)
         larl    %r2,wait_psw
         stg     %r1,8(%r2)
         lpswe   0(%r2)
 
         .balign 8
+saved:          .fill 10, 8, 0
+short_psw:      .quad 0x0008000080000000        // disabled, 31-bit addressing; the address goes into it
 multiplier:     .quad 0x9E3779B97F4A7C15
 addend:         .quad 0x165667B19E3779F9
 kernel_psw:     .quad 0x0000000080000000, 0     // disabled, 31-bit addressing

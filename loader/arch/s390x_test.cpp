@@ -142,6 +142,33 @@ TEST(S390x, TheStubStartsWithAJumpOverItsEmptySlots) {
   for (std::uint64_t at = stub_slot::entry; at < stub_slot::code; ++at) EXPECT_EQ(stub[at], std::byte{0}) << at;
 }
 
+TEST(S390x, ACrashKernelLiesAsItWillLieFromZeroOn) {
+  const Machine machine = samples::with_memory(samples::machine("s390x-6.1-512m"),
+                                               "00000000-2fffffff : System RAM\n  20000000-29ffffff : Crash kernel\n");
+  const Range reservation{0x20000000, 0x2a000000};
+  Image kernel = image();
+  LoadRequest request = samples::request(machine, kernel, 5 * mib + 1);
+  request.crash = true;
+  const auto plan = plan_kernel(request);
+  ASSERT_TRUE(plan.has_value()) << plan.error().str();
+  EXPECT_TRUE(check_plan(*plan, machine.page_size).has_value());
+  for (const Segment& each : plan->segments) EXPECT_TRUE(reservation.contains(range_of(each))) << each.name;
+  EXPECT_EQ(range_of(segment(*plan, "kernel")), (Range{0x20010000, 0x204d5000}));
+  EXPECT_EQ(range_of(segment(*plan, "lowcore")), (Range{0x20000000, 0x20001000}));
+  EXPECT_EQ(segment(*plan, "lowcore").bufsz, 0U) << "zeros";
+  const Memory memory(*plan, kernel);
+  const std::uint64_t base = reservation.start;
+  EXPECT_EQ(memory.word(base + 0x10408), 0x4d5000U) << "the initrd's address when it runs";
+  EXPECT_EQ(memory.word(base + 0x10410), 5 * mib + 1);
+  EXPECT_EQ(memory.word(base + 0x10418), reservation.start) << "OLDMEM_BASE";
+  EXPECT_EQ(memory.word(base + 0x10420), reservation.size()) << "OLDMEM_SIZE";
+  const Bytes stub = inline_bytes(segment(*plan, "stub"));
+  const auto word = [&](std::uint64_t at) { return *read_int<std::uint64_t>(stub, at, std::endian::big); };
+  EXPECT_EQ(word(stub_slot::entry), 0x10010U) << "STARTUP_KDUMP_OFFSET";
+  EXPECT_EQ(word(stub_slot::argument), reservation.start);
+  EXPECT_EQ(word(stub_slot::console), reservation.size());
+}
+
 class S390xRefusal : public testing::TestWithParam<Refusal> {};
 
 TEST_P(S390xRefusal, SaysWhy) { samples::expect_refused(GetParam(), samples::machine("s390x-6.1-512m"), image()); }
@@ -153,8 +180,16 @@ INSTANTIATE_TEST_SUITE_P(
                             Errc::invalid_argument, "4096 bytes, this kernel takes 4095"},
                     Refusal{"vmlinux", [](auto&, auto& kernel, auto&) { kernel.format = Format::elf; },
                             Errc::unsupported, "no boot protocol for ELF"},
-                    Refusal{"crash_kernel", [](auto&, auto&, auto& request) { request.crash = true; },
-                            Errc::unsupported, "called by the kernel that crashes"},
+                    Refusal{"crash_kernel_without_a_reservation",
+                            [](auto&, auto&, auto& request) { request.crash = true; }, Errc::no_space,
+                            "no \"Crash kernel\" range"},
+                    Refusal{"reservation_over_its_own_target",
+                            [](auto& machine, auto&, auto& request) {
+                              machine = samples::with_memory(
+                                  machine, "00000000-2fffffff : System RAM\n  04000000-0bffffff : Crash kernel\n");
+                              request.crash = true;
+                            },
+                            Errc::no_space, "overlaps the memory from 0 on"},
                     Refusal{"no_memory_at_64k",
                             [](auto& machine, auto&, auto&) {
                               machine = samples::with_memory(machine, "00100000-1fffffff : System RAM\n");

@@ -66,7 +66,8 @@ class CpuStates {
     const std::uint64_t pc = word(state, dumped_.program_counter), sp = word(state, dumped_.stack_pointer);
     if (pc < text || pc - text >= most_text)
       return fmt::format("its program counter 0x{:x} is not in the kernel's text from 0x{:x} on", pc, text);
-    if ((sp >> (8 * bytes_ - 1)) == 0 || sp % bytes_ != 0)
+    const bool in_its_space = dumped_.kernel_in_upper_half ? (sp >> (8 * bytes_ - 1)) != 0 : sp != 0;
+    if (!in_its_space || sp % bytes_ != 0)
       return fmt::format("its stack pointer 0x{:x} is no address of the kernel's", sp);
     return {};
   }

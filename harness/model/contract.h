@@ -33,6 +33,8 @@ struct DumpContract {
   unsigned registers = 0;
   /// Their indices among them. Source: struct user_regs_struct or pt_regs, on MIPS arch/mips/include/uapi/asm/reg.h.
   unsigned program_counter = 0, stack_pointer = 0;
+  /// The kernel's addresses have their highest bit set; else it has an address space of its own from 0 on.
+  bool kernel_in_upper_half = true;
   /// Lines of vmcoreinfo beyond those of all: arch_crash_save_vmcoreinfo.
   std::span<const std::string_view> vmcoreinfo = {};
   /// Where a virtual address of the kernel's own image lies, by vmcoreinfo's numbers; nullptr: not known.

@@ -99,12 +99,13 @@ std::vector<std::string> level_names() { return names_of(&Target::levels); }
 std::vector<std::string> firmware_names() { return names_of(&Target::firmware); }
 
 std::vector<std::string> feature_names() {
-  std::vector<std::string> names{"kernel",         "witness",     "crash",         "jump",
-                                 "hold",           "snapshot",    "icount",        "empty_crash_segment",
-                                 "little_memory",  "64_bits",     "kernel_place",  "long_cmdline",
-                                 "power_off",      "much_memory", "file_crash",    "digest",
-                                 "usual_memory",   "vmcore",      "more_memory",   "above_4_gib",
-                                 "vmcore_mapping", "file_model",  "post_notifiers"};
+  std::vector<std::string> names{"kernel",         "witness",     "crash",          "jump",
+                                 "hold",           "snapshot",    "icount",         "empty_crash_segment",
+                                 "little_memory",  "64_bits",     "kernel_place",   "long_cmdline",
+                                 "power_off",      "much_memory", "file_crash",     "digest",
+                                 "usual_memory",   "vmcore",      "more_memory",    "above_4_gib",
+                                 "vmcore_mapping", "file_model",  "post_notifiers", "crash_pages",
+                                 "crash_in_ram"};
   for (std::string& name : abi_names()) names.push_back(std::move(name));
   return names;
 }

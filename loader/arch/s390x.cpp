@@ -118,8 +118,8 @@ Result<Plan> plan_in(Placement placement, const LoadRequest& request, const Star
   placement.add("kernel", *kernel, std::move(*pieces));
   StubValues values = start.values;
   if (start.whole.empty()) values.argument = end_of_rewriting(*request.machine, kernel->end);
-  const auto stub =
-      add_stub(placement, request, std::as_bytes(std::span(stub_code)), std::endian::big, values, short_psw);
+  const auto stub = add_stub(placement, request, std::as_bytes(std::span(stub_code)), std::endian::big, values,
+                             start.whole.empty() ? short_psw : start.whole);
   if (!stub) return tl::unexpected(stub.error());
   return plan_of(placement, stub->start);
 }

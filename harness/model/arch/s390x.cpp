@@ -13,6 +13,10 @@ Decision without_crash_dump(const Call& call) {
   return refuse_if(call.crash() && !call.config("CRASH_DUMP", true), einval);
 }
 
+// Source: arch/s390/kernel/machine_kexec.c, arch_crash_save_vmcoreinfo.
+constexpr std::string_view vmcoreinfo[] = {
+    "SYMBOL(lowcore_ptr)", "SYMBOL(high_memory)", "LENGTH(lowcore_ptr)", "SAMODE31", "EAMODE31", "KERNELOFFSET"};
+
 constexpr PrepareRule prepare[] = {
     {{"s390_crash_dump", "crash images need a kernel with CONFIG_CRASH_DUMP",
       "arch/s390/kernel/machine_kexec.c: machine_kexec_prepare_kdump", "use a kernel with CONFIG_CRASH_DUMP"},
@@ -26,7 +30,11 @@ const Contract contract_s390x{
     .target = "s390x",
     .kexec_arch = std::uint64_t{22} << 16,
     .bits = 64,
-    .dumped = {.registers = 27, .program_counter = 1, .stack_pointer = 17},
+    .dumped = {.registers = 27,
+               .program_counter = 1,
+               .stack_pointer = 17,
+               .kernel_in_upper_half = false,
+               .vmcoreinfo = vmcoreinfo},
     .control_bytes = 4096,
     .prepare = prepare,
 };

@@ -86,6 +86,30 @@ TEST(DumpNotes, the_crashing_cpu_ran_a_task_in_the_kernel) {
   EXPECT_THAT(said({State{.rsp = 0xffffc90000013e81}}), HasSubstr("stack pointer 0xffffc90000013e81"));
 }
 
+// pr_reg of s390x: the PSW, then the general registers; r15 is the stack's.
+std::string said_on_s390x(std::uint64_t stack_pointer) {
+  Machine machine;
+  machine.arch = "s390x";
+  machine.page_size = 4096;
+  Bytes contents(336);
+  write_int<std::uint32_t>(contents, 32, 77, std::endian::little);
+  write_int<std::uint64_t>(contents, 112 + 1 * 8, text + 8, std::endian::little);
+  write_int<std::uint64_t>(contents, 112 + 17 * 8, stack_pointer, std::endian::little);
+  const std::string info =
+      sample_vmcoreinfo() +
+      "SYMBOL(lowcore_ptr)=0\nSYMBOL(high_memory)=0\nLENGTH(lowcore_ptr)=8\nSAMODE31=0\nEAMODE31=0\n"
+      "KERNELOFFSET=0\n";
+  Bytes notes = note("CORE", NT_PRSTATUS, contents);
+  const Bytes more = note("VMCOREINFO", 0, as_bytes(info));
+  notes.insert(notes.end(), more.begin(), more.end());
+  return read_notes(notes, std::endian::little, {machine, "6.1.0-56-cloud-amd64", 1, false}).wrong;
+}
+
+TEST(DumpNotes, a_kernel_may_have_an_address_space_of_its_own) {
+  EXPECT_EQ(said_on_s390x(0xcd3df0), "");
+  EXPECT_THAT(said_on_s390x(0), HasSubstr("stack pointer 0x0"));
+}
+
 TEST(DumpNotes, an_interrupt_may_crash_a_kernel_that_idles) {
   EXPECT_EQ(said({State{.pid = 0}}, 1, sample_vmcoreinfo(), true), "");
   EXPECT_THAT(said({State{.pid = 0, .rip = 0x401000}}, 1, sample_vmcoreinfo(), true), HasSubstr("program counter"));

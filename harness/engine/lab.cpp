@@ -232,19 +232,26 @@ Status ReadyGuest::start() {
   return {};
 }
 
+namespace {
+
+// A machine that does not start has not come to the kernel, which then cannot be to blame for its end.
+tl::unexpected<Error> did_not_start(Error error, const vm::GuestSpec& spec) {
+  if (error.code == Errc::guest_died) error.code = Errc::io;
+  if (error.hint.empty() && spec.firmware != nullptr)
+    error.hint = "if it is the firmware that QEMU misses: apt-get install " + spec.firmware->package;
+  return tl::unexpected<Error>(std::move(error));
+}
+
+}  // namespace
+
 Status ReadyGuest::boot_cold(vm::GuestSpec spec) {
   const auto begun = vm::Clock::now();
   auto guest = backend_.boot(spec);
-  if (!guest) return tl::unexpected(guest.error());
+  if (!guest) return did_not_start(guest.error(), spec);
   guest_ = std::move(*guest);
   session_.emplace(*guest_, stop_);
   auto hello = session_->wait_hello(within(boot_deadline));
-  if (!hello) {
-    Error error = hello.error();
-    if (spec.firmware != nullptr && error.code == Errc::guest_died)
-      error.hint = "where QEMU misses the firmware: apt-get install " + spec.firmware->package;
-    return tl::unexpected(std::move(error));
-  }
+  if (!hello) return tl::unexpected(hello.error());
   stage_.hello = std::move(*hello);
   auto facts = read_facts(*session_, *shape_.bench->target, stage_.hello, within(facts_deadline));
   if (!facts) return tl::unexpected(facts.error());

@@ -17,6 +17,15 @@ struct Skip {
 };
 void PrintTo(const Skip& one, std::ostream* out) { *out << one.name; }
 
+// A machine that starts kernels in the usual way alone.
+void use_bare_machine(Bench& bench) {
+  static Target bare;
+  bare = *bench.target;
+  bare.levels.clear();
+  bare.firmware.clear();
+  bench.target = &bare;
+}
+
 class Skips : public RunnerTest, public testing::WithParamInterface<Skip> {};
 
 TEST_P(Skips, are_told_and_boot_nothing) {
@@ -65,19 +74,13 @@ INSTANTIATE_TEST_SUITE_P(
              "513 MiB of memory: all is used (arch/none)"},
         Skip{"a_level_that_the_machine_lacks",
              [](scenario::Case& what, Bench& b) {
-               static Target flat;
-               flat = *b.target;
-               flat.levels.clear();
-               b.target = &flat;
+               use_bare_machine(b);
                what.guest.level = "vhe";
              },
              "starts no kernel at the level `vhe`"},
         Skip{"firmware_that_the_machine_lacks",
              [](scenario::Case& what, Bench& b) {
-               static Target bare;
-               bare = *b.target;
-               bare.firmware.clear();
-               b.target = &bare;
+               use_bare_machine(b);
                b.self.config["CONFIG_EFI_STUB"] = "y";
                what.guest.firmware = "uefi";
              },

@@ -119,7 +119,9 @@ class RunnerTest : public testing::Test {
   int restored_ = 0;
   std::function<void(vm::FakeScript&)> change_;
   std::function<bool(const vm::GuestSpec&)> silent_;
+  std::function<bool(const vm::GuestSpec&)> refused_;  ///< machines that end before they run
   vm::FakeBackend backend_{[this](const vm::GuestSpec& spec) -> Result<vm::FakeScript> {
+    if (refused_ && refused_(spec)) return fail(Errc::guest_died, "start the machine", "it could not load its BIOS");
     Agent guest = agent();
     guest.instead = instead_;
     auto script = testing_guest::script_of(guest);

@@ -267,6 +267,17 @@ TEST_F(RunnerTest, a_kernel_that_is_silent_in_a_certain_guest_alone_has_failed) 
               HasSubstr("it said nothing, and comes up in the usual guest of arm64"));
 }
 
+TEST_F(RunnerTest, a_machine_that_does_not_start_is_an_error_of_the_harness) {
+  refused_ = [](const vm::GuestSpec& spec) { return spec.firmware != nullptr; };
+  benches_.front().self.config["CONFIG_EFI_STUB"] = "y";
+  const auto summary = run(cases_of(
+      "name: s/uefi\nabout: x\nguest: {firmware: uefi}\nsteps:\n  - state: {loaded: false}\n---\n"
+      "name: s/usual\nabout: x\nsteps:\n  - state: {loaded: false}\n"));
+  EXPECT_EQ(summary.total.passed, 1U);
+  EXPECT_EQ(summary.total.error, 1U) << "the kernel was never asked";
+  EXPECT_THAT(recorder_.finished(), testing::Contains(HasSubstr("apt-get install qemu-efi-aarch64")));
+}
+
 TEST_F(RunnerTest, a_backend_that_cannot_boot_is_an_error_with_its_words) {
   vm::FakeBackend broken([](const vm::GuestSpec&) -> Result<vm::FakeScript> {
     return fail(Errc::not_found, "start qemu", "there is no qemu", "install it");

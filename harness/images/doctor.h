@@ -22,8 +22,8 @@ struct Check {
 };
 const char* to_string(Check::State state);
 
-/// Looks at everything, in the order to read: emulators, firmware, compilers, package sources, kernel build tools, cache folder,
-/// processors and memory. Takes a few seconds at most and changes nothing but the cache folder, which it makes.
+/// Looks at everything, in the order to read: emulators, firmware, compilers, package sources, kernel build tools, cache
+/// folder, processors and memory. Takes a few seconds at most and changes nothing but the cache folder, which it makes.
 std::vector<Check> run_checks(const std::vector<Target>& targets);
 
 }  // namespace kexlab::images

@@ -34,24 +34,30 @@ Result<ChannelWiring> read_channel(const yaml::Node& node) {
   return out;
 }
 
-Result<Limitation> read_limitation(const yaml::Node& node) {
-  Limitation out;
-  yaml::Reader row(node, "limitation");
-  row.required("feature", out.feature);
-  row.required("cause", out.cause);
-  row.required("source", out.source);
+/// A row that holds texts alone, all of them required.
+template <class Row>
+Result<Row> read_texts(const yaml::Node& node, const char* what,
+                       std::initializer_list<std::pair<const char*, std::string Row::*>> keys) {
+  Row out;
+  yaml::Reader row(node, what);
+  for (const auto& [key, text] : keys) row.required(key, out.*text);
   if (auto status = row.done(); !status) return tl::unexpected(status.error());
   return out;
 }
 
+Result<Limitation> read_limitation(const yaml::Node& node) {
+  return read_texts<Limitation>(
+      node, "limitation",
+      {{"feature", &Limitation::feature}, {"cause", &Limitation::cause}, {"source", &Limitation::source}});
+}
+
 Result<Abi> read_abi(const yaml::Node& node) {
-  Abi out;
-  yaml::Reader row(node, "abi");
-  row.required("abi", out.name);
-  row.required("triplet", out.triplet);
-  row.required("config", out.config);
-  if (auto status = row.done(); !status) return tl::unexpected(status.error());
-  return out;
+  return read_texts<Abi>(node, "abi", {{"abi", &Abi::name}, {"triplet", &Abi::triplet}, {"config", &Abi::config}});
+}
+
+Result<Firmware> read_firmware(const yaml::Node& node) {
+  return read_texts<Firmware>(node, "firmware",
+                              {{"name", &Firmware::name}, {"package", &Firmware::package}, {"qemu", &Firmware::qemu}});
 }
 
 Result<Level> read_level(const yaml::Node& node) {
@@ -61,16 +67,6 @@ Result<Level> read_level(const yaml::Node& node) {
   row.required("machine", out.machine);
   row.optional("cpu", out.cpu);
   row.optional("limitations", out.limitations, yaml::list_of(read_limitation));
-  if (auto status = row.done(); !status) return tl::unexpected(status.error());
-  return out;
-}
-
-Result<Firmware> read_firmware(const yaml::Node& node) {
-  Firmware out;
-  yaml::Reader row(node, "firmware");
-  row.required("name", out.name);
-  row.required("package", out.package);
-  row.required("qemu", out.qemu);
   if (auto status = row.done(); !status) return tl::unexpected(status.error());
   return out;
 }

@@ -5,7 +5,8 @@
 // At entry after a reboot: just reset, 31-bit addressing, translation off, all interruptions masked. A kernel that
 // crashes calls this as int entry(int start), in 64-bit addressing, translation off as well: first with 0, which asks
 // whether the image is whole (0: yes), then with 1, from where it does not return (arch/s390/kernel/machine_kexec.c,
-// kdump_csum_valid, __do_machine_kdump). Position-independent; uses no stack. A machine that starts in ESA/390 mode is brought into z/Architecture mode, as the kernel does itself
+// kdump_csum_valid, __do_machine_kdump). Position-independent; uses no stack.
+// A machine that starts in ESA/390 mode is brought into z/Architecture mode, as the kernel does itself
 // (arch/s390/boot/head.S); the kernel finds 31-bit addressing again.
 // The slots' layout is promised in arch/stub.h, the same for every architecture; numbers are big-endian here, the
 // digest's words little-endian everywhere.

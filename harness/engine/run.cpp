@@ -116,6 +116,11 @@ std::string why_no_memory(const scenario::Case& what, const Target& target) {
   return fmt::format("{} MiB of memory: {} ({})", *what.guest.memory_mib, limit->cause, limit->source);
 }
 
+/// The kernel is one of those that a limitation is about; one whose configuration is unknown may be.
+bool is_about(const Limitation& limit, const images::Kernel& kernel) {
+  return limit.config.empty() || !kernel.config_known || kernel.has(limit.config);
+}
+
 std::string why_skip(const scenario::Case& what, const Bench& bench) {
   const images::Kernel& kernel = bench.self;
   std::vector<std::string> needs{"KEXEC"};
@@ -127,7 +132,7 @@ std::string why_skip(const scenario::Case& what, const Bench& bench) {
       return fmt::format("kernel {} is built without CONFIG_{}, says its own configuration", kernel.name, need);
   }
   for (const auto& feature : what.features) {
-    if (const Limitation* limit = bench.target->limit(feature))
+    if (const Limitation* limit = bench.target->limit(feature); limit != nullptr && is_about(*limit, kernel))
       return fmt::format("{}: {} ({})", feature, limit->cause, limit->source);
     if (auto why = why_no_abi(feature, bench); !why.empty()) return why;
     if (feature == "64_bits" && word_bits(*bench.target) < 64)

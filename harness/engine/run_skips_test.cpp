@@ -32,7 +32,9 @@ TEST_P(Skips, are_told_and_boot_nothing) {
   // A target's row is constant, so a limitation is tried on a copy.
   static Target limited;
   limited = *benches_.front().target;
-  limited.limitations = {{"crash", "no crash kernels here", "arch/none"}, {"more_memory", "all is used", "arch/none"}};
+  limited.limitations = {{"crash", "no crash kernels here", "arch/none", ""},
+                         {"more_memory", "all is used", "arch/none", ""},
+                         {"file_model", "unknown files", "arch/none", "KEXEC_FILE"}};
   benches_.front().target = &limited;
   auto cases = cases_of("name: s/one\nabout: x\nsteps:\n  - state: {loaded: false}\n");
   GetParam().change(cases.at(0), benches_.front());
@@ -130,6 +132,16 @@ INSTANTIATE_TEST_SUITE_P(
         Skip{"before_until", [](scenario::Case& c, Bench&) { c.until = "6.2"; }, ""},
         Skip{"limitation", [](scenario::Case& c, Bench&) { c.features = {"crash"}; },
              "crash: no crash kernels here (arch/none)"},
+        Skip{"limitation_of_kernels_built_with_an_option",
+             [](scenario::Case& c, Bench& b) {
+               c.features = {"file_model"};
+               b.self.config["CONFIG_KEXEC_FILE"] = "y";
+             },
+             "file_model: unknown files (arch/none)"},
+        Skip{"limitation_of_other_kernels", [](scenario::Case& c, Bench&) { c.features = {"file_model"}; }, ""},
+        Skip{"limitation_of_kernels_that_it_may_be",
+             [](scenario::Case& c, Bench& b) { c.features = {"file_model"}, b.self.config_known = false; },
+             "file_model: unknown files (arch/none)"},
         Skip{"abi_of_others", [](scenario::Case& c, Bench&) { c.features = {"x32"}; }, "no ABI 'x32'"},
         Skip{"abi_not_built_in",
              [](scenario::Case& c, Bench& b) {

@@ -153,7 +153,9 @@ std::string why_not(const std::vector<Target>& targets, const std::vector<Unemul
   std::string out;
   for (const Target& target : targets) {
     for (const Limitation& limit : target.limitations) {
-      out += fmt::format("{}{} cannot `{}`: {} ({})\n", bullet, target.name, limit.feature, limit.cause, limit.source);
+      const std::string where = limit.config.empty() ? "" : " with CONFIG_" + limit.config;
+      out += fmt::format("{}{} cannot `{}`{}: {} ({})\n", bullet, target.name, limit.feature, where, limit.cause,
+                         limit.source);
     }
   }
   for (const Unemulated& row : unemulated)

@@ -30,6 +30,7 @@ struct Limitation {
   std::string feature;
   std::string cause;
   std::string source;
+  std::string config;  ///< option of the kernels that it is about, without "CONFIG_"; empty: all
 };
 
 /// Another ABI by which programs can enter the target's kernels, such as the 32-bit one of a 64-bit kernel.
@@ -41,9 +42,9 @@ struct Abi {
 
 /// A level of privilege, other than the usual one, that the machine can start kernels at: as hypervisors are.
 struct Level {
-  std::string name;     ///< "hypervisor", "vhe"
-  std::string machine;  ///< further properties of the machine, "virtualization=on"
-  std::string cpu;      ///< -cpu where the usual one will not do, else empty
+  std::string name;                     ///< "hypervisor", "vhe"
+  std::string machine;                  ///< further properties of the machine, "virtualization=on"
+  std::string cpu;                      ///< -cpu where the usual one will not do, else empty
   std::vector<Limitation> limitations;  ///< beside the target's own
 
   /// The limitation for a feature, or nullptr where a kernel at this level can do it.

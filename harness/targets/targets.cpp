@@ -46,9 +46,14 @@ Result<Row> read_texts(const yaml::Node& node, const char* what,
 }
 
 Result<Limitation> read_limitation(const yaml::Node& node) {
-  return read_texts<Limitation>(
-      node, "limitation",
-      {{"feature", &Limitation::feature}, {"cause", &Limitation::cause}, {"source", &Limitation::source}});
+  Limitation out;
+  yaml::Reader row(node, "limitation");
+  row.required("feature", out.feature);
+  row.required("cause", out.cause);
+  row.required("source", out.source);
+  row.optional("config", out.config);
+  if (auto status = row.done(); !status) return tl::unexpected(status.error());
+  return out;
 }
 
 Result<Abi> read_abi(const yaml::Node& node) {

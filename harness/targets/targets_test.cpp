@@ -111,6 +111,14 @@ TEST(Targets, ALimitationIsFoundByItsFeature) {
   EXPECT_EQ(rows->at(0).limit("snapshot")->cause, "none");
 }
 
+TEST(Targets, ALimitationMayBeOfSomeKernelsAlone) {
+  const auto rows = parse_targets(
+      std::string(sane) + "  limitations: [{feature: file_model, cause: c, source: s, config: KEXEC_FILE}]\n",
+      "t.yaml");
+  ASSERT_TRUE(rows) << rows.error().str();
+  EXPECT_EQ(rows->at(0).limitations.at(0).config, "KEXEC_FILE");
+}
+
 TEST(Targets, WhatNothingEmulatesIsToldWithItsCause) {
   EXPECT_EQ(find_target("ia64"), nullptr);
   const auto row = require_target("ia64");

@@ -20,6 +20,7 @@ std::string make_nonce() {
 }
 
 bool loads_a_kernel(const scenario::Step& step) {
+  if (auto* random = std::get_if<scenario::RandomStep>(&step.action)) return random->files;
   if (auto* load = std::get_if<scenario::LoadStep>(&step.action)) return !load->kernel.empty();
   return std::holds_alternative<scenario::FileLoadStep>(step.action);
 }
@@ -27,6 +28,7 @@ bool loads_a_kernel(const scenario::Step& step) {
 std::string kernel_of(const scenario::Step& step) {
   if (auto* load = std::get_if<scenario::LoadStep>(&step.action)) return load->kernel;
   if (auto* load = std::get_if<scenario::FileLoadStep>(&step.action)) return load->kernel.from;
+  if (std::holds_alternative<scenario::RandomStep>(step.action)) return "self";
   return {};
 }
 

@@ -102,7 +102,9 @@ class CaseRunner {
   Verdict append_to_base(const NextInitrd& initrd);
   Verdict give_own_initrd();
   Result<model::File> give_file(const std::string& name, const scenario::FileSpec& file, wire::Message& request);
-  Result<model::FileCall> file_call(const scenario::FileLoadStep& load, wire::Message& request);
+  /// What the call finds; its files, `line` and flags go into the request.
+  Result<model::FileCall> file_call(const scenario::FileLoadStep& load, const std::string& line,
+                                    wire::Message& request);
 
   // what the running kernel is (situation.cpp)
   Result<const Facts*> facts();
@@ -123,10 +125,13 @@ class CaseRunner {
   Result<Meminfo> read_meminfo();
   Verdict memory_fits(StepRecord& record);
   Verdict memory_same(StepRecord& record);
+  Verdict memory_reserved(StepRecord& record);
 
   // random calls (random_steps.cpp)
   [[nodiscard]] random::World random_world(const model::Situation& now) const;
   [[nodiscard]] std::uint64_t seed_of(std::uint64_t step) const;
+  Result<wire::Message> request_of(const random::Attempt& call);
+  Result<model::Prediction> predict(const random::Attempt& call, const model::Situation& now);
   Result<std::optional<random::Difference>> play(const random::Episode& episode, model::Situation& now);
   void attach(const random::Episode& episode, const random::Difference& difference, model::Situation now);
   Result<std::optional<random::Difference>> replay(const random::Episode& candidate, model::Situation& now);

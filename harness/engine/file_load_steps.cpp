@@ -150,12 +150,12 @@ Result<File> CaseRunner::give_file(const std::string& name, const scenario::File
   return file;
 }
 
-Result<model::FileCall> CaseRunner::file_call(const scenario::FileLoadStep& load, wire::Message& request) {
+Result<model::FileCall> CaseRunner::file_call(const scenario::FileLoadStep& load, const std::string& line,
+                                              wire::Message& request) {
   auto kernel = give_file("kernel", load.kernel, request);
   if (!kernel) return tl::unexpected(kernel.error());
   auto initrd = give_file("initrd", load.initrd, request);
   if (!initrd) return tl::unexpected(initrd.error());
-  const std::string& line = candidate_->cmdline;
   const std::uint64_t length = load.cmdline_len.value_or(line.size() + 1);
   request.set("cmdline", line).set("flags", load.flags).set("cmdline_len", length);
   request.set("cmdline_at", static_cast<std::uint64_t>(load.cmdline_at));
@@ -180,7 +180,7 @@ Verdict CaseRunner::on(const scenario::FileLoadStep& load, StepRecord& record) {
   wire::Message request{.op = "file_load"};
   set_credentials(request, load.as);
   if (auto found = facts(); !found) return from_error(found.error());
-  auto call = file_call(load, request);
+  auto call = file_call(load, candidate_->cmdline, request);
   if (!call) return from_error(call.error());
   auto now = situation();
   if (!now) return from_error(now.error());

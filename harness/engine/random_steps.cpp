@@ -34,7 +34,13 @@ std::optional<random::Difference> compare(std::size_t index, const wire::Message
                             std::string(predicted.rule->name)};
 }
 
+std::string call_text(const scenario::FileLoadStep& call) {
+  return fmt::format("kexec_file_load(kernel {}, initrd {}, flags {:#x})", call.kernel.from, call.initrd.from,
+                     call.flags);
+}
+
 std::string call_text(const random::Attempt& call) {
+  if (call.file) return call_text(*call.file);
   const Plan& plan = call.plan;
   return fmt::format("{}kexec_load({}, {}, {}, {})", call.compat ? "32-bit " : "", fmt::format("{:#x}", plan.entry),
                      plan.count(), to_string(plan.array), flags_to_string(plan.flags));
@@ -65,11 +71,30 @@ std::uint64_t CaseRunner::seed_of(std::uint64_t step) const {
   return stage_.seed == 0 ? step : random::derive(stage_.seed, step);
 }
 
+Result<wire::Message> CaseRunner::request_of(const random::Attempt& call) {
+  if (!call.file) return load_request(call.plan, call.as, call.compat ? "compat" : scenario::native_abi);
+  wire::Message request{.op = "file_load"};
+  set_credentials(request, call.as);
+  auto made = file_call(*call.file, command_line({}, false), request);
+  if (!made) return tl::unexpected(made.error());
+  return request;
+}
+
+Result<model::Prediction> CaseRunner::predict(const random::Attempt& call, const model::Situation& now) {
+  if (!call.file) return model::predict(now, call.plan, call.as, call.compat);
+  wire::Message unsent;
+  auto made = file_call(*call.file, command_line({}, false), unsent);
+  if (!made) return tl::unexpected(made.error());
+  return model::predict(now, *made, call.as);
+}
+
 // All calls of an episode in one request, the state read behind each. `now` becomes the state that was seen last.
 Result<std::optional<random::Difference>> CaseRunner::play(const random::Episode& episode, model::Situation& now) {
   std::vector<wire::Message> requests;
   for (const auto& call : episode) {
-    requests.push_back(load_request(call.plan, call.as, call.compat ? "compat" : scenario::native_abi));
+    auto made = request_of(call);
+    if (!made) return tl::unexpected(made.error());
+    requests.push_back(std::move(*made));
     requests.push_back({.op = "state"});
   }
   const Bytes list = wire::encode_list(requests);
@@ -86,8 +111,9 @@ Result<std::optional<random::Difference>> CaseRunner::play(const random::Episode
     if (call.text("why")) {
       return fail(Errc::protocol, "make " + call_text(episode[i]), printable(*call.text("why")));
     }
-    const auto predicted = model::predict(now, episode[i].plan, episode[i].as, episode[i].compat);
-    if (!found) found = compare(i, call, state, predicted);
+    const auto predicted = predict(episode[i], now);
+    if (!predicted) return tl::unexpected(predicted.error());
+    if (!found) found = compare(i, call, state, *predicted);
     now.state = state_of(state);
   }
   return found;
@@ -96,7 +122,9 @@ Result<std::optional<random::Difference>> CaseRunner::play(const random::Episode
 void CaseRunner::attach(const random::Episode& episode, const random::Difference& difference, model::Situation now) {
   random::Episode whole = random::make_reset(random_world(now));
   whole.insert(whole.end(), episode.begin(), episode.end());
-  for (const auto& call : whole) now.state = model::predict(now, call.plan, call.as, call.compat).after;
+  for (const auto& call : whole) {
+    if (const auto predicted = predict(call, now)) now.state = predicted->after;
+  }
   result_.attachments.push_back(
       {"calls.yaml", random::to_scenario(whole, difference, case_, stage_.target->name, now.state)});
 }
@@ -153,7 +181,14 @@ Verdict CaseRunner::on(const scenario::RandomStep& step, StepRecord& record) {
   dirty_ = true;
   auto now = situation();
   if (!now) return from_error(now.error());
-  const auto world = random_world(*now);
+  auto world = random_world(*now);
+  if (step.files) world.header = model::header_fields(now->arch);
+  if (step.files && world.header.empty()) {
+    return {Outcome::error,
+            "which images kexec_file_load takes on " + now->arch +
+                " is not in the model, and its row has no limitation `file_model`",
+            {}};
+  }
   const auto begun = Clock::now();
   std::uint64_t done = 0;
   for (std::uint64_t number = 0; done < step.calls; ++number) {

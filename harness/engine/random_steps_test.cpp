@@ -19,13 +19,28 @@ steps:
   - random: {calls: 320, seed: 5}
 )";
 
+constexpr const char* calls_with_files = R"(name: t/random-files
+about: Random calls with files.
+steps:
+  - random: {calls: 320, seed: 5, files: true}
+)";
+
 /// A kernel that answers as the model says, and does what `defect` adds.
 struct Kernel {
   model::Situation now;
   std::function<void(const Plan&, const model::State& before, model::Prediction&)> defect;
   std::function<bool(const Plan&)> dies_of;
-  std::size_t calls = 0;
+  std::size_t calls = 0, file_calls = 0;
+  bool files_are_never_disabled = false;
 
+  /// Where loading is disabled, which is all that is simulated of files.
+  Message file_load(const Message& request) {
+    Message answer{.op = "file_load"};
+    ++file_calls;
+    const bool sound = !request.text("drop") && !request.number("uid") && !request.number("pidns");
+    if (files_are_never_disabled && sound) return answer.set("value", 0).set("errno", 0);
+    return answer.set("value", -1).set("errno", EPERM);
+  }
   Message load(const Message& request) {
     Message answer{.op = "load"};
     const auto plan = decode_plan(request.bytes("plan").value_or(ByteView{}));
@@ -41,15 +56,19 @@ struct Kernel {
   [[nodiscard]] Message state() const {
     Message answer{.op = "state"};
     answer.set("errno", 0).set("loaded", now.state.loaded ? 1 : 0).set("crash_loaded", now.state.crash_loaded ? 1 : 0);
-    return answer.set("load_disabled", 0);
+    return answer.set("load_disabled", now.state.load_disabled ? 1 : 0);
   }
 };
 
 class RandomSteps : public testing::Test {
  protected:
-  CaseResult play(Kernel& kernel, std::uint64_t seed = 0) {
+  CaseResult play(Kernel& kernel, std::uint64_t seed = 0, const char* scenario = random_calls) {
     Agent agent = lab_.agent();
     agent.instead = [&](Agent& self, const Message& request, FakeWire& wire) {
+      if (request.op == "state" && kernel.now.state.load_disabled) {
+        self.answer(wire, request, kernel.state());
+        return true;
+      }
       if (request.op != "batch") return false;
       std::vector<Message> answers;
       const auto requests = wire::decode_list(request.bytes("requests").value_or(ByteView{}));
@@ -59,7 +78,9 @@ class RandomSteps : public testing::Test {
           wire.end(vm::Ended::Why::panicked);
           return true;
         }
-        answers.push_back(one.op == "load" ? kernel.load(one) : kernel.state());
+        answers.push_back(one.op == "load"        ? kernel.load(one)
+                          : one.op == "file_load" ? kernel.file_load(one)
+                                                  : kernel.state());
       }
       const Bytes list = wire::encode_list(answers);
       Message fields;
@@ -68,7 +89,7 @@ class RandomSteps : public testing::Test {
     };
     vm::FakeBackend backend(
         [&](const vm::GuestSpec&) -> Result<vm::FakeScript> { return testing_guest::script_of(agent); });
-    const auto cases = testing_guest::cases_of(random_calls);
+    const auto cases = testing_guest::cases_of(scenario);
     std::unique_ptr<vm::Guest> guest;
     std::optional<Session> session;
     auto revive = [&]() -> Status {
@@ -78,6 +99,7 @@ class RandomSteps : public testing::Test {
       return hello ? Status() : tl::unexpected(hello.error());
     };
     EXPECT_TRUE(revive());
+    lab_.bench.self.config["CONFIG_KEXEC_FILE"] = "y";
     Stage stage = lab_.stage(cases.at(0), agent);
     stage.seed = seed;
     kernel.now.arch = "arm64";
@@ -146,6 +168,31 @@ TEST_F(RandomSteps, TakeTheSeedOfTheRun) {
   }
   EXPECT_EQ(found[0], found[1]);
   EXPECT_NE(found[0], found[2]);
+}
+
+TEST_F(RandomSteps, CallWithFilesBetweenTheOthers) {
+  Kernel kernel;
+  kernel.now.state.load_disabled = true;
+  const auto result = play(kernel, 0, calls_with_files);
+  EXPECT_EQ(result.outcome, Outcome::passed) << result.reason;
+  EXPECT_EQ(kernel.calls + kernel.file_calls, 320u);
+  EXPECT_GT(kernel.file_calls, 80u);
+}
+
+TEST_F(RandomSteps, TellTheRuleOfFilesThatAKernelForgot) {
+  Kernel kernel;
+  kernel.now.state.load_disabled = kernel.files_are_never_disabled = true;
+  const auto result = play(kernel, 0, calls_with_files);
+  EXPECT_EQ(result.outcome, Outcome::failed);
+  EXPECT_EQ(result.rule, "file_load_disabled");
+  EXPECT_THAT(result.reason, HasSubstr("kexec_file_load(kernel self, initrd none, flags 0x4)"));
+  EXPECT_THAT(result.reason, HasSubstr("1 of 16 calls"));
+  ASSERT_EQ(result.attachments.size(), 1u);
+  const auto scenarios = scenario::parse_scenarios(result.attachments[0].text, "calls.yaml");
+  ASSERT_TRUE(scenarios) << scenarios.error().str();
+  const auto steps = scenario::expand(scenarios->at(0))->at(0).steps;
+  ASSERT_EQ(steps.size(), 4u);
+  EXPECT_TRUE(std::holds_alternative<scenario::FileLoadStep>(steps[2].action));
 }
 
 }  // namespace

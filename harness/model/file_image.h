@@ -25,6 +25,7 @@ struct FileFormat {
   std::string_view option;  ///< without which the loader cannot check signatures
   bool (*recognises)(const File& kernel, const Situation& situation);
   ImageNeeds (*needs)(const File& kernel);
+  std::span<const HeaderField> fields;  ///< see header_fields()
 };
 
 /// A little-endian number of a file's head; 0 where the head ends before it.

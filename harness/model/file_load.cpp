@@ -334,6 +334,11 @@ Prediction predict(const Situation& situation, const FileCall& call, const scena
   return out;
 }
 
+std::span<const HeaderField> header_fields(std::string_view arch) {
+  const FileFormat* format = contract_of(arch).file_format;
+  return format == nullptr ? std::span<const HeaderField>() : format->fields;
+}
+
 std::vector<const Rule*> file_rules() {
   std::vector<const Rule*> out;
   for (const Row& row : table) out.push_back(&row.rule);

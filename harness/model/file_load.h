@@ -9,6 +9,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "harness/model/model.h"
@@ -62,8 +64,18 @@ Prediction predict(const Situation& situation, const FileCall& call, const scena
 /// All rules of kexec_file_load(2) in the order in which the kernel applies them. Their names begin with "file_".
 std::vector<const Rule*> file_rules();
 
-/// What the headers alone tell of the signature of an image of `size` bytes: no_pe, none, or unknown where there is one.
-/// Source: crypto/asymmetric_keys/verify_pefile.c.
+/// A number in the header of a kernel image, little-endian.
+struct HeaderField {
+  std::uint64_t at = 0;  ///< its offset
+  std::size_t size = 0;  ///< bytes
+  bool operator==(const HeaderField&) const = default;
+};
+/// What the kernel's own loader reads of an image before it takes it: first how much memory it asks for, which may be
+/// lowered at will. Empty where the model knows no format of the architecture.
+std::span<const HeaderField> header_fields(std::string_view arch);
+
+/// What the headers alone tell of the signature of an image of `size` bytes: no_pe, none, or unknown where there is
+/// one. Source: crypto/asymmetric_keys/verify_pefile.c.
 Signature unverified_signature(ByteView head, std::uint64_t size);
 
 }  // namespace kexlab::model

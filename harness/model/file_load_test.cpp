@@ -285,6 +285,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"arm64_header", "file_accepted", 0, [](Setting& s) { s.arm64().call.kernel.size = 64; }},
         Row{"arm64_no_image_size", "file_image_whole", einval, [](Setting& s) { s.arm64().header(0x10, 0, 8); }},
         Row{"foreign_image", "file_format", enoexec, [](Setting& s) { s.call.kernel = arm64_image(); }},
+        Row{"memory_that_wraps", "file_bufsz", einval, [](Setting& s) { s.header(0x260, 0xfffff001, 4); }},
         Row{"file_larger", "file_bufsz", einval, [](Setting& s) { s.header(0x260, 599 * page - 2 * 4096, 4); }},
         Row{"other_arch", "file_accepted", 0,
             [](Setting& s) {

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "harness/model/checks.h"
+#include "harness/random/files.h"
 #include "harness/random/random.h"
 #include "harness/random/source.h"
 #include "kexlab/arch.h"
@@ -159,21 +160,7 @@ void change_bufsz(Maker& make) {
                                0x7fffffff, ~std::uint64_t{0}});
 }
 
-void change_caller(Maker& make) {
-  switch (make.source.below(4)) {
-    case 0:
-      make.call.as.drop = {"sys_boot"};
-      break;
-    case 1:
-      make.call.as.uid = 65534;
-      break;
-    case 2:
-      make.call.as.drop = {make.source.one_in(2) ? "sys_admin" : "sys_module"};
-      break;
-    default:
-      make.call.as.pid_namespace = make.world.situation.config.contains("PID_NS");
-  }
-}
+void other_caller(Maker& make) { change_caller(make.world, make.source, make.call.as); }
 
 // Two segments of sane places, whose sum is what the kernel compares with half of its memory.
 void share_half(Maker& make) {
@@ -201,9 +188,9 @@ void insert_empty(Maker& make) {
 }
 
 using Mistake = void (*)(Maker&);
-constexpr Mistake mistakes[] = {flip_flag,    set_high_bit,  change_arch,  change_count, change_array,   change_buffer,
-                                change_entry, move_segment,  move_segment, move_segment, resize_segment, resize_segment,
-                                change_bufsz, change_caller, share_half,   insert_empty};
+constexpr Mistake mistakes[] = {flip_flag,    set_high_bit, change_arch,  change_count, change_array,   change_buffer,
+                                change_entry, move_segment, move_segment, move_segment, resize_segment, resize_segment,
+                                change_bufsz, other_caller, share_half,   insert_empty};
 
 // --- what the model does not know is taken out again ---
 
@@ -278,6 +265,7 @@ Attempt unload(const World& world, bool crash) {
 Attempt make_call(const World& world, Source& source) {
   const bool crash = source.one_in(world.situation.crash_reservation ? 3 : 8);
   if (source.one_in(10)) return unload(world, crash);
+  if (!world.header.empty() && source.one_in(2)) return make_file_call(world, source, crash);
   Attempt call;
   call.plan.arch = world.situation.arch;
   call.compat = world.compat && source.one_in(4);

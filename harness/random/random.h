@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random calls of kexec_load(2) to hold against the model, and random layouts to land on the witness. Pure: the same
-// seed and world give the same calls.
+// Random calls of kexec_load(2) and kexec_file_load(2) to hold against the model, and random layouts to land on the
+// witness. Pure: the same seed and world give the same calls.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "harness/model/file_load.h"
 #include "harness/model/model.h"
 #include "harness/scenario/scenario.h"
 #include "kexlab/plan.h"
@@ -18,6 +20,8 @@ namespace kexlab::random {
 /// One call, sane or not.
 struct Attempt {
   Plan plan;
+  /// Instead of the plan: a call of kexec_file_load(2). Who makes it is `as`, not the step's own.
+  std::optional<scenario::FileLoadStep> file;
   scenario::Credentials as;
   bool compat = false;
   bool operator==(const Attempt&) const = default;
@@ -36,6 +40,8 @@ struct World {
   bool compat = false;           ///< 32-bit calls can be made too
   bool empty_crash = true;       ///< crash images may have segments of no length
   Bytes demanded;                ///< what one buffer of every load must begin with (Arch::demanded)
+  /// What the kernel's loader reads of an image, see model::header_fields; empty: no calls of kexec_file_load.
+  std::span<const model::HeaderField> header;
 };
 
 /// Calls in one episode, the two that empty the slots included.

@@ -31,6 +31,14 @@ World world(unsigned minor = 1) {
   return out;
 }
 
+/// A world where kernels are loaded from files too.
+World world_with_files() {
+  static constexpr model::HeaderField fields[] = {{0x260, 4}, {0x1f1, 1}, {0x202, 4}};
+  World out = world();
+  out.header = fields;
+  return out;
+}
+
 /// The rule that decides each call of an episode, as the model says, the state going from one to the next.
 std::vector<model::Prediction> predict_all(World on, const Episode& episode) {
   std::vector<model::Prediction> out;
@@ -114,6 +122,55 @@ TEST(Episodes, LeaveOutEmptyCrashSegmentsWhereTheyAreALimitation) {
       for (const Segment& segment : call.plan.segments) EXPECT_NE(segment.memsz, 0u);
     }
   }
+}
+
+TEST(Episodes, CallWithFilesWhereTheImageIsKnown) {
+  unsigned files = 0, calls = 0;
+  for (std::uint64_t number = 0; number < 100; ++number) {
+    for (const Attempt& call : make_episode(world(), 1, number)) EXPECT_FALSE(call.file);
+    for (const Attempt& call : make_episode(world_with_files(), 1, number)) {
+      ++calls;
+      if (call.file) ++files;
+    }
+  }
+  EXPECT_GT(files, calls / 3);
+  EXPECT_LT(files, calls * 2 / 3);
+}
+
+/// What can be wrong with a call of kexec_file_load, or special.
+struct FileTrait {
+  const char* name;
+  bool (*has)(const Attempt& call, const scenario::FileLoadStep& file);
+};
+constexpr std::uint64_t usual_flags = model::FileCall::on_crash | model::FileCall::no_initramfs;
+constexpr FileTrait file_traits[] = {
+    {"sane",
+     [](auto& call, auto& f) { return f.kernel.from == "self" && f.kernel.edits.size() == 1 && !call.as.any(); }},
+    {"crash", [](auto&, auto& f) { return (f.flags & model::FileCall::on_crash) != 0; }},
+    {"unload", [](auto&, auto& f) { return (f.flags & model::FileCall::unload) != 0; }},
+    {"unknown flag", [](auto&, auto& f) { return (f.flags >> 8) != 0; }},
+    {"newer flag", [](auto&, auto& f) { return (f.flags & 0xf8) != 0; }},
+    {"no kernel", [](auto&, auto& f) { return f.kernel.from == "none"; }},
+    {"cut kernel", [](auto&, auto& f) { return f.kernel.from == "self" && f.kernel.size->text != "65536"; }},
+    {"changed header", [](auto&, auto& f) { return f.kernel.edits.size() > 1 && f.kernel.edits[1].at != 0x260; }},
+    {"changed memory", [](auto&, auto& f) { return f.kernel.edits.size() > 1 && f.kernel.edits[1].at == 0x260; }},
+    {"kernel is written", [](auto&, auto& f) { return f.kernel.open == "busy"; }},
+    {"initrd", [](auto&, auto& f) { return f.initrd.from == "zeros" && (f.flags & usual_flags) == 0; }},
+    {"initrd is closed", [](auto&, auto& f) { return f.initrd.open == "closed"; }},
+    {"initrd is a pipe", [](auto&, auto& f) { return f.initrd.from == "pipe"; }},
+    {"no command line", [](auto&, auto& f) { return f.cmdline_at == Pointer::null; }},
+    {"long command line", [](auto&, auto& f) { return f.cmdline_len.value_or(0) > 4096; }},
+    {"others call", [](auto& call, auto&) { return call.as.any(); }},
+};
+
+TEST(Episodes, BreakCallsWithFilesAtEveryPlace) {
+  std::map<std::string_view, int> count;
+  for (std::uint64_t number = 0; number < 200; ++number) {
+    for (const Attempt& call : make_episode(world_with_files(), 1, number)) {
+      for (const auto& trait : file_traits) count[trait.name] += call.file && trait.has(call, *call.file) ? 1 : 0;
+    }
+  }
+  for (const auto& trait : file_traits) EXPECT_GE(count.at(trait.name), 3) << trait.name;
 }
 
 TEST(Episodes, LetA32BitProgramSayOnlyWhatItCan) {
@@ -218,6 +275,32 @@ TEST(Shrinking, KeepsTheCallsThatTheLastOneNeeds) {
   FAIL() << "no episode unloads after two loads";
 }
 
+TEST(Shrinking, MakesFilesOrdinary) {
+  // A kernel that loads what somebody is writing.
+  const auto oracle = [](const Episode& episode) -> std::optional<Difference> {
+    for (std::size_t i = 0; i < episode.size(); ++i) {
+      if (episode[i].file && episode[i].file->kernel.open == "busy")
+        return Difference{i, "loaded", "file_kernel_writers"};
+    }
+    return std::nullopt;
+  };
+  for (std::uint64_t number = 0;; ++number) {
+    ASSERT_LT(number, 500u) << "no episode has it with other mistakes";
+    const Episode episode = make_episode(world_with_files(), 1, number);
+    const auto found = oracle(episode);
+    if (!found || episode[found->index].file->kernel.edits.size() < 2) continue;
+    const Shrunk small = shrink(episode, *found, oracle, 300);
+    ASSERT_EQ(small.episode.size(), 1u);
+    scenario::FileLoadStep ordinary = *small.episode.front().file;
+    EXPECT_EQ(ordinary.kernel.edits.size(), 1u);
+    EXPECT_EQ(ordinary.initrd.from, "none");
+    EXPECT_EQ(ordinary.flags, model::FileCall::no_initramfs);
+    EXPECT_EQ(ordinary.cmdline_len, std::nullopt);
+    EXPECT_EQ(ordinary.cmdline_at, Pointer::valid);
+    return;
+  }
+}
+
 TEST(Shrinking, StopsAtItsBudget) {
   const auto oracle = [](const Episode& episode) -> std::optional<Difference> {
     return Difference{episode.size() - 1, "always", ""};
@@ -252,6 +335,14 @@ void expect_same_call(const scenario::LoadStep& load, const Attempt& call) {
   }
 }
 
+void expect_same_call(scenario::FileLoadStep load, const Attempt& call) {
+  EXPECT_EQ(load.expect.kind, scenario::Expectation::Kind::model);
+  EXPECT_EQ(load.as, call.as);
+  load.expect = {};
+  load.as = {};
+  EXPECT_EQ(load, call.file);
+}
+
 TEST(ScenarioText, MakesExactlyTheSameCalls) {
   scenario::Case what;
   what.id = "contract/random[seed=1]";
@@ -260,7 +351,7 @@ TEST(ScenarioText, MakesExactlyTheSameCalls) {
   what.guest.level = "vhe";
   what.guest.firmware = "uefi";
   for (std::uint64_t number = 0; number < 50; ++number) {
-    const Episode episode = make_episode(world(), 1, number);
+    const Episode episode = make_episode(number % 2 == 0 ? world() : world_with_files(), 1, number);
     const Difference difference{episode.size() - 1, "the kernel answered \"ok\", expected EINVAL", "flags"};
     const std::string text = to_scenario(episode, difference, what, "x86_64", {.loaded = true});
     const auto scenarios = scenario::parse_scenarios(text, "found.yaml");
@@ -273,7 +364,11 @@ TEST(ScenarioText, MakesExactlyTheSameCalls) {
     ASSERT_EQ(parsed.steps.size(), episode.size() + 1);
     for (std::size_t i = 0; i < episode.size(); ++i) {
       SCOPED_TRACE(text);
-      expect_same_call(std::get<scenario::LoadStep>(parsed.steps[i].action), episode[i]);
+      if (episode[i].file) {
+        expect_same_call(std::get<scenario::FileLoadStep>(parsed.steps[i].action), episode[i]);
+      } else {
+        expect_same_call(std::get<scenario::LoadStep>(parsed.steps[i].action), episode[i]);
+      }
     }
     EXPECT_EQ(std::get<scenario::StateStep>(parsed.steps.back().action).loaded, true);
   }

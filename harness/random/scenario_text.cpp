@@ -34,7 +34,31 @@ std::string caller_text(const scenario::Credentials& as) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
+std::string file_text(const scenario::FileSpec& file) {
+  std::string out = "{from: " + file.from;
+  if (file.size) out += ", size: " + file.size->text;
+  std::vector<std::string> edits;
+  for (const auto& edit : file.edits) {
+    std::string bytes;
+    for (const std::byte byte : edit.bytes) bytes += fmt::format(" {:02x}", std::to_integer<unsigned>(byte));
+    edits.push_back(fmt::format("\"{:#x} ={}\"", edit.at, bytes));
+  }
+  if (!edits.empty()) out += fmt::format(", edit: [{}]", fmt::join(edits, ", "));
+  return out + ", open: " + file.open + "}";
+}
+
+std::string call_text(const scenario::FileLoadStep& call, const scenario::Credentials& as) {
+  std::string out = fmt::format("  - file_load:\n      kernel: {}\n      initrd: {}\n      flags: [{}]\n",
+                                file_text(call.kernel), file_text(call.initrd), hex(call.flags));
+  if (call.cmdline_len) out += fmt::format("      cmdline_len: {}\n", hex(*call.cmdline_len));
+  if (call.cmdline_at != Pointer::valid)
+    out += fmt::format("      cmdline_at: {}\n", quoted(to_string(call.cmdline_at)));
+  if (as.any()) out += fmt::format("      as: {{{}}}\n", caller_text(as));
+  return out + "    expect: model\n";
+}
+
 std::string call_text(const Attempt& call) {
+  if (call.file) return call_text(*call.file, call.as);
   const Plan& plan = call.plan;
   std::string out =
       fmt::format("  - load:\n      arch: {}\n      flags: [{}]\n      entry: {}\n", hex(plan.flags & kexec::arch_mask),

@@ -15,7 +15,7 @@ class Shrinker {
   }
 
   Shrunk run() {
-    while (drop_calls() | drop_segments() | ordinary_arguments() | ordinary_segments()) {
+    while (drop_calls() | drop_segments() | ordinary_arguments() | ordinary_segments() | ordinary_files()) {
     }
     return std::move(best_);
   }
@@ -110,6 +110,33 @@ class Shrinker {
              if (segment.memsz > 4096) segment.memsz = 4096;
              if (segment.bufsz > 4096) segment.bufsz = 4096;
              segment.pieces = {Piece::of_pattern(1, segment.bufsz)};
+           });
+  }
+
+  template <class Change>
+  bool change_files(Change change) {
+    return change_calls([&](Attempt& call) {
+      if (call.file) change(*call.file);
+    });
+  }
+
+  bool ordinary_files() {
+    constexpr std::uint64_t usual = model::FileCall::on_crash | model::FileCall::no_initramfs;
+    return change_files([](scenario::FileLoadStep& call) {
+             call.initrd = {.from = "none", .size = {}, .edits = {}};
+             call.flags |= model::FileCall::no_initramfs;
+           }) |
+           change_files([](scenario::FileLoadStep& call) { call.flags &= usual; }) |
+           change_files([](scenario::FileLoadStep& call) { call.flags &= ~model::FileCall::on_crash; }) |
+           change_files([](scenario::FileLoadStep& call) { call.cmdline_len.reset(); }) |
+           change_files([](scenario::FileLoadStep& call) { call.cmdline_at = Pointer::valid; }) |
+           change_files([](scenario::FileLoadStep& call) { call.kernel.open = call.initrd.open = "read"; }) |
+           // The first edit makes the image a small one; one edit less at a time, as a second may need the others.
+           change_files([](scenario::FileLoadStep& call) {
+             if (call.kernel.edits.size() > 1) call.kernel.edits.pop_back();
+           }) |
+           change_files([](scenario::FileLoadStep& call) {
+             if (call.kernel.edits.size() > 1) call.kernel.edits.erase(call.kernel.edits.begin() + 1);
            });
   }
 

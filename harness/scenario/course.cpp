@@ -88,7 +88,7 @@ Status Course::act(StateStep& step, const Position& where) {
 }
 
 Status Course::act(MemoryStep& step, const Position& where) {
-  if (!step.fits && !step.note && !step.same && !step.lost && !step.grown)
+  if (!step.fits && !step.note && !step.same && !step.reserved && !step.lost && !step.grown)
     return yaml::fail_at(where, "`memory` looks at nothing", "say what must hold, for example `fits: true`");
   if ((step.same || step.lost || step.grown) && !memory_noted_)
     return yaml::fail_at(where, "`memory` compares with what was noted, and nothing was",
@@ -96,6 +96,9 @@ Status Course::act(MemoryStep& step, const Position& where) {
   if (step.fits && generation_ != 0)
     return yaml::fail_at(where, "`memory: {fits: true}` behind a switch",
                          "only the first kernel is given its memory by the guest's shape");
+  if (step.reserved && !in_crash_)
+    return yaml::fail_at(where, "`memory: {reserved: true}` outside a crash kernel",
+                         "it follows `switch: crash` with a landing on a kernel");
   memory_noted_ |= step.note;
   return {};
 }

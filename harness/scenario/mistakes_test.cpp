@@ -156,6 +156,7 @@ INSTANTIATE_TEST_SUITE_P(
         steps("vmcore_without_crash", "  - vmcore", "4:5", "outside a crash kernel"),
         steps("empty_check", "  - check: {}", "4:5", "looks at nothing"),
         steps("empty_memory", "  - memory: {}", "4:5", "looks at nothing"),
+        steps("memory_reserved_for_no_crash", "  - memory: {reserved: true}", "4:5", "outside a crash kernel"),
         steps("memory_before_it_is_noted", "  - memory: {lost: 1 MiB}", "4:5", "nothing was"),
         steps("memory_behind_a_switch", "  - load: {kernel: self}\n  - switch: reboot\n  - memory: {fits: true}", "6:5",
               "only the first kernel"),

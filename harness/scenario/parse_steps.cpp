@@ -44,6 +44,7 @@ Result<MemoryStep> parse_memory(const yaml::Node& node) {
   row.optional("fits", out.fits);
   row.optional("note", out.note);
   row.optional("same", out.same);
+  row.optional("reserved", out.reserved);
   row.optional("lost", out.lost, read_expression);
   row.optional("grown", out.grown, read_expression);
   if (auto status = row.done(); !status) return tl::unexpected(status.error());
@@ -107,6 +108,7 @@ Result<RandomStep> parse_random(const yaml::Node& node) {
   MapReader row(node, "random", "random");
   row.required("calls", out.calls, yaml::between(1, most_random_calls));
   row.optional("seed", out.seed);
+  row.optional("files", out.files);
   if (auto status = row.done(); !status) return tl::unexpected(status.error());
   return out;
 }

@@ -132,6 +132,10 @@ void add_features(Case& item) {
       need(item, change->land == SwitchStep::Land::kernel ? "kernel" : "witness");
       if (change->land == SwitchStep::Land::back) need(item, "jump");
       if (change->how == SwitchStep::How::crash) need(item, "crash");
+    } else if (std::holds_alternative<FileLoadStep>(step.action)) {
+      need(item, "file_load");
+    } else if (const auto* random = std::get_if<RandomStep>(&step.action)) {
+      if (random->files) need(item, "file_load"), need(item, "file_model");
     } else if (std::holds_alternative<HoldStep>(step.action)) {
       need(item, "hold");
     } else if (std::holds_alternative<VmcoreStep>(step.action)) {

@@ -27,6 +27,7 @@ struct Expectation {
   int error = 0;   ///< errno number for Kind::error, in the generic numbering (asm-generic/errno.h) on every target
   long value = 0;  ///< for Kind::value
   std::string text = "ok";
+  bool operator==(const Expectation&) const = default;
 };
 
 /// Who makes the call.
@@ -93,11 +94,13 @@ struct FileSpec {
   struct Edit {
     std::uint64_t at = 0;  ///< offset of the first byte
     Bytes bytes;
+    bool operator==(const Edit&) const = default;
   };
   std::vector<Edit> edits;
   std::string open = "read";  ///< a word of open_words()
   /// It has bytes of which a changed copy can be made.
   [[nodiscard]] bool can_be_copied() const;
+  bool operator==(const FileSpec&) const = default;
 };
 struct FileLoadStep {
   FileSpec kernel{.from = "self", .size = {}, .edits = {}};
@@ -108,6 +111,7 @@ struct FileLoadStep {
   std::uint64_t flags = 0;
   Credentials as;
   Expectation expect;
+  bool operator==(const FileLoadStep&) const = default;
 };
 struct StateStep {
   std::optional<bool> loaded, crash_loaded, load_disabled;
@@ -118,6 +122,7 @@ struct MemoryStep {
   bool fits = false;                      ///< the memory map, MemTotal and the reservation are what the guest was given
   bool note = false;                      ///< remembers System RAM, MemTotal and free memory
   bool same = false;                      ///< System RAM covers the bytes that were noted
+  bool reserved = false;                  ///< a crash kernel's is what the kernel that crashed had reserved
   std::optional<Expression> lost, grown;  ///< since noted: free memory fell by at most, MemTotal grew by this
 };
 /// reboot(LINUX_REBOOT_CMD_KEXEC) or a crash; then something must come up.
@@ -127,7 +132,7 @@ struct SwitchStep {
   /// What brings the crash about: sysrq-c, an invalid access of a program's or of process 1's in the kernel, or an NMI.
   enum class By { sysrq, oops, oops_of_init, nmi } by = By::sysrq;
   std::optional<unsigned> cpu;  ///< that the call, or the crash, is made on; unset: whichever the agent runs on
-  bool if_loaded = false;  ///< after a load that expects `model`: where it was refused, the case ends here
+  bool if_loaded = false;       ///< after a load that expects `model`: where it was refused, the case ends here
 };
 /// A reboot(2) that must return.
 struct RebootStep {
@@ -163,6 +168,7 @@ struct WriteStep {
 struct RandomStep {
   std::uint64_t calls = 0;
   std::uint64_t seed = 1;
+  bool files = false;  ///< half of them calls of kexec_file_load
 };
 /// Another task's load stops in the copy of its buffer, holding the kexec lock, or at its array, before it.
 struct HoldStep {

@@ -30,7 +30,7 @@ constexpr MapTitle maps[] = {
     {"check", "`check:` facts of the kernel that runs now"},
     {"read", "`read:` a file of the guest"},
     {"write", "`write:` a file of the guest"},
-    {"random", "`random:` many calls of kexec_load(2), made at random"},
+    {"random", "`random:` many calls of kexec_load(2) and kexec_file_load(2), made at random"},
     {"repeat", "`repeat:` steps several times"},
 };
 
@@ -151,6 +151,9 @@ constexpr Key keys[] = {
     {"memory", "same", Form::boolean, "",
      "System RAM of /proc/iomem covers the same bytes as when it was noted, in however many pieces, and MemTotal "
      "differs by 2 MiB at most"},
+    {"memory", "reserved", Form::boolean, "",
+     "of a crash kernel: all of each reservation of the kernel that crashed is its System RAM, but for 2 MiB at most, "
+     "and beside them nothing above 1 MiB"},
     {"memory", "lost", Form::expression, "",
      "free memory (MemFree and what waits in the CPUs' lists) has fallen by no more since it was noted"},
     {"memory", "grown", Form::expression, "",
@@ -191,6 +194,7 @@ constexpr Key keys[] = {
 
     {"random", "calls", Form::number, "", "how many, 1 to 1000000, rounded up to whole episodes of 16", true},
     {"random", "seed", Form::number, "", "other calls for another number; default 1"},
+    {"random", "files", Form::boolean, "", "half of them calls of kexec_file_load; default false"},
 
     {"repeat", "times", Form::number, "", "how often, 1 to 64", true},
     {"repeat", "steps", Form::steps, "", "the steps", true},

@@ -28,7 +28,10 @@ std::optional<std::uint64_t> dumped_at(std::uint64_t address, const DumpContract
   return offset ? std::optional(address - *offset) : std::nullopt;
 }
 
-constexpr FileFormat image{einval, "KEXEC_IMAGE_VERIFY_SIG", is_image, image_needs};
+// image_size; magic.
+constexpr HeaderField fields[] = {{0x10, 8}, {0x38, 4}};
+
+constexpr FileFormat image{einval, "KEXEC_IMAGE_VERIFY_SIG", is_image, image_needs, fields};
 
 }  // namespace
 

@@ -28,6 +28,12 @@ bool is_bzimage64(const File& kernel, const Situation& situation) {
          (xloadflags & above_4g) != 0 && (!situation.la57 || (xloadflags & five_level) != 0);
 }
 
+/// PAGE_ALIGN of init_size, which has 32 bits: of its last page nothing is left.
+std::uint32_t whole_pages(std::uint32_t bytes) {
+  constexpr std::uint32_t page = 4096;
+  return (bytes + page - 1) & ~(page - 1);
+}
+
 // bzImage64_load. The room for elfcorehdr= is asked for whether or not it is a crash image.
 ImageNeeds bzimage64_needs(const File& kernel) {
   constexpr std::uint64_t sector = 512, elfcorehdr_bytes = 30;
@@ -36,7 +42,7 @@ ImageNeeds bzimage64_needs(const File& kernel) {
   const std::uint64_t most = little_field<std::uint32_t>(kernel.head, 0x238);
   return {.whole = kernel.size >= setup,
           .loaded = kernel.size - std::min(kernel.size, setup),
-          .memory = little_field<std::uint32_t>(kernel.head, 0x260),
+          .memory = whole_pages(little_field<std::uint32_t>(kernel.head, 0x260)),
           .longest_cmdline = most - std::min(most, elfcorehdr_bytes)};
 }
 
@@ -50,7 +56,11 @@ std::optional<std::uint64_t> dumped_at(std::uint64_t address, const DumpContract
   return base ? std::optional(address - 0xffffffff80000000 + *base) : std::nullopt;
 }
 
-constexpr FileFormat bzimage64{enoexec, "KEXEC_BZIMAGE_VERIFY_SIG", is_bzimage64, bzimage64_needs};
+// init_size; setup_sects, boot_flag, header, version, loadflags, xloadflags, cmdline_size.
+constexpr HeaderField fields[] = {{0x260, 4}, {0x1f1, 1}, {0x1fe, 2}, {0x202, 4},
+                                  {0x206, 2}, {0x211, 1}, {0x236, 2}, {0x238, 4}};
+
+constexpr FileFormat bzimage64{enoexec, "KEXEC_BZIMAGE_VERIFY_SIG", is_bzimage64, bzimage64_needs, fields};
 
 }  // namespace
 

@@ -23,6 +23,9 @@ struct Note {
   ByteView contents;
 };
 
+// Source: kernel/crash_core.c (update_vmcoreinfo_note).
+constexpr std::uint32_t vmcoreinfo_type = 0;
+
 /// The notes as far as they make sense; name and contents are padded to 4 bytes each.
 std::vector<Note> parse_notes(ByteView bytes, std::endian order) {
   auto padded = [](std::uint64_t size) { return (size + 3) & ~std::uint64_t{3}; };
@@ -132,7 +135,13 @@ Notes read_notes(ByteView bytes, std::endian order, const CrashedKernel& crashed
   Notes found;
   std::vector<ByteView> cpus;
   for (const Note& note : parse_notes(bytes, order)) {
-    if (note.name == "VMCOREINFO") found.vmcoreinfo = as_text(note.contents);
+    if (note.name == "VMCOREINFO") {
+      found.vmcoreinfo = as_text(note.contents);
+      if (note.type != vmcoreinfo_type) {
+        found.wrong = fmt::format("its note VMCOREINFO has the type {}, not {}", note.type, vmcoreinfo_type);
+        return found;
+      }
+    }
     if (note.type == NT_PRSTATUS && note.name == "CORE") cpus.push_back(note.contents);
   }
   found.wrong = wrong_in_states(cpus, states);

@@ -110,6 +110,14 @@ TEST(DumpNotes, a_kernel_may_have_an_address_space_of_its_own) {
   EXPECT_THAT(said_on_s390x(0), HasSubstr("stack pointer 0x0"));
 }
 
+TEST(DumpNotes, vmcoreinfo_is_a_note_of_its_own_type) {
+  Machine machine;
+  machine.arch = "x86_64";
+  const Bytes notes = note("VMCOREINFO", 1, as_bytes(sample_vmcoreinfo()));
+  EXPECT_THAT(read_notes(notes, std::endian::little, {machine, "6.1.0-56-cloud-amd64", 1, false}).wrong,
+              HasSubstr("VMCOREINFO has the type 1, not 0"));
+}
+
 TEST(DumpNotes, an_interrupt_may_crash_a_kernel_that_idles) {
   EXPECT_EQ(said({State{.pid = 0}}, 1, sample_vmcoreinfo(), true), "");
   EXPECT_THAT(said({State{.pid = 0, .rip = 0x401000}}, 1, sample_vmcoreinfo(), true), HasSubstr("program counter"));

@@ -27,6 +27,18 @@ std::uint64_t least_total_kib(std::uint64_t given_kib) {
 
 std::string mib(std::uint64_t kib) { return fmt::format("{:.1f} MiB", static_cast<double>(kib) / kib_per_mib); }
 
+// Where a PC's kernels start their other CPUs, and nothing is dumped from but a copy.
+constexpr std::uint64_t low_memory_bytes = 1 << 20;
+
+// What a loader lays at the ends of a reservation and keeps from the crash kernel: the headers of the dump, tables.
+constexpr std::uint64_t kept_of_reservation_bytes = 2 << 20;
+
+std::string text_of(const RangeSet& set) {
+  std::string out;
+  for (const auto& range : set.ranges()) out += (out.empty() ? "" : ", ") + range.str();
+  return out;
+}
+
 std::uint64_t total_kib(const std::vector<Range>& ranges) {
   std::uint64_t sum = 0;
   for (const auto& range : ranges) sum += range.size() / 1024;
@@ -86,13 +98,8 @@ Verdict CaseRunner::memory_same(StepRecord& record) {
   auto found = facts();
   if (!found) return from_error(found.error());
   const RangeSet ram = facts_->machine.memory.ram();
-  auto text = [](const RangeSet& set) {
-    std::string out;
-    for (const auto& range : set.ranges()) out += (out.empty() ? "" : ", ") + range.str();
-    return out;
-  };
-  record.observed = text(ram);
-  record.expected = text(noted_ram_);
+  record.observed = text_of(ram);
+  record.expected = text_of(noted_ram_);
   if (ram != noted_ram_)
     return {Outcome::failed,
             fmt::format("System RAM is {}, and was {} when it was noted", record.observed, record.expected),
@@ -107,8 +114,36 @@ Verdict CaseRunner::memory_same(StepRecord& record) {
           {}};
 }
 
+// Memory beside the reservation would be written over, and with it what a dump is to show; what is missing of the
+// reservation is missing to the crash kernel. With crashkernel=,high there are two of them.
+Verdict CaseRunner::memory_reserved(StepRecord& record) {
+  auto found = facts();
+  if (!found) return from_error(found.error());
+  const RangeSet ram = facts_->machine.memory.ram();
+  const auto reservations = crashed_machine_.memory.named("Crash kernel");
+  record.observed = text_of(ram);
+  record.expected = text_of(RangeSet(reservations));
+  RangeSet beside = ram;
+  beside.remove({0, low_memory_bytes});
+  for (const auto& reservation : reservations) beside.remove(reservation);
+  std::string wrong;
+  if (beside.total() != 0) wrong += text_of(beside) + " was not reserved and is its System RAM; ";
+  for (const auto& reservation : reservations) {
+    const std::uint64_t missing = reservation.size() - ram.intersect(reservation).total();
+    if (missing > kept_of_reservation_bytes)
+      wrong += fmt::format("{} of the reservation {} is no System RAM; ", mib(missing / 1024), reservation.str());
+  }
+  if (reservations.empty()) wrong = "the kernel that crashed told of no reservation; ";
+  if (wrong.empty()) return {};
+  wrong.resize(wrong.size() - 2);
+  return {Outcome::failed, "the crash kernel's memory is not what was reserved for it: " + wrong, {}};
+}
+
 Verdict CaseRunner::on(const scenario::MemoryStep& memory, StepRecord& record) {
   record.what = "memory of the kernel";
+  if (memory.reserved) {
+    if (auto verdict = memory_reserved(record); verdict.outcome != Outcome::passed) return verdict;
+  }
   if (memory.fits) {
     if (auto verdict = memory_fits(record); verdict.outcome != Outcome::passed) return verdict;
   }

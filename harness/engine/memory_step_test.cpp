@@ -45,6 +45,15 @@ steps:
   - memory: {fits: true}
 )";
 
+constexpr const char* reserved_memory = R"(name: t/reserved
+about: The crash kernel's memory is what was reserved for it.
+guest: {crashkernel: default}
+steps:
+  - load: {kernel: self, crash: true}
+  - switch: crash
+  - memory: {reserved: true}
+)";
+
 /// Memory in KiB, before the first load and after it.
 std::string meminfo(unsigned total, unsigned free) {
   return fmt::format("MemTotal:       {} kB\nMemFree:        {} kB\n", total, free);
@@ -151,6 +160,40 @@ const Story stories[] = {
 
 INSTANTIATE_TEST_SUITE_P(outcomes, MemorySteps, testing::ValuesIn(stories),
                          [](const auto& row) { return row.param.name; });
+
+/// What a crash kernel tells of its memory, of which 0x50000000 to 0x58000000 was reserved, and what is said of it.
+struct CrashMemory {
+  const char* name;
+  const char* iomem;
+  const char* reason;  ///< empty: it is as it should be
+};
+void PrintTo(const CrashMemory& one, std::ostream* out) { *out << one.name; }
+
+class CrashMemorySteps : public CaseRunnerTest, public testing::WithParamInterface<CrashMemory> {};
+
+TEST_P(CrashMemorySteps, hold_it_against_the_reservation) {
+  auto& entries = lab_->facts.machine.memory.entries;
+  entries.push_back({{0x50000000, 0x58000000}, 1, "Crash kernel"});
+  Agent agent = lab_->agent();
+  agent.entered = up_with([](Agent& next) { next.files["/proc/iomem"] = GetParam().iomem; });
+  const auto result = play(reserved_memory, agent);
+  entries.pop_back();
+  const bool fine = *GetParam().reason == '\0';
+  EXPECT_STREQ(to_string(result.outcome), fine ? "passed" : "failed") << result.reason;
+  EXPECT_THAT(result.reason, testing::HasSubstr(GetParam().reason));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    memory, CrashMemorySteps,
+    testing::Values(CrashMemory{"all_of_it", "50000000-57ffffff : System RAM\n", ""},
+                    CrashMemory{"and_the_lowest", "00001000-0009ffff : System RAM\n50000000-57ffffff : System RAM\n",
+                                ""},
+                    CrashMemory{"less_the_headers_of_the_dump", "50000000-57dfffff : System RAM\n", ""},
+                    CrashMemory{"half_of_it", "50000000-53ffffff : System RAM\n",
+                                "64.0 MiB of the reservation 0x50000000-0x57ffffff (128 MiB) is no System RAM"},
+                    CrashMemory{"a_page_more", "50000000-58000fff : System RAM\n",
+                                "0x58000000-0x58000fff (4 KiB) was not reserved and is its System RAM"}),
+    [](const auto& row) { return row.param.name; });
 
 }  // namespace
 }  // namespace kexlab::engine

@@ -23,9 +23,10 @@ struct View {
   [[nodiscard]] bool on_crash() const { return (call->flags & FileCall::on_crash) != 0; }
   [[nodiscard]] bool crash() const { return on_crash() && has_crash_slot(*situation); }
   [[nodiscard]] bool has_initrd() const { return (call->flags & FileCall::no_initramfs) == 0; }
+  /// As the kernel rounds up (ALIGN of kexec_add_buffer): of the last page of 64 bits nothing is left.
   [[nodiscard]] std::uint64_t pages(std::uint64_t bytes) const {
     const std::uint64_t page = situation->page_size;
-    return bytes / page + (bytes % page != 0 ? 1 : 0);
+    return (bytes + page - 1) / page;
   }
 };
 

@@ -283,6 +283,8 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"arm64_magic", "file_format", einval, [](Setting& s) { s.arm64().header(0x38, 0, 1); }},
         Row{"arm64_header_less_one", "file_format", einval, [](Setting& s) { s.arm64().call.kernel.size = 63; }},
         Row{"arm64_header", "file_accepted", 0, [](Setting& s) { s.arm64().call.kernel.size = 64; }},
+        Row{"arm64_memory_that_wraps", "file_bufsz", einval,
+            [](Setting& s) { s.arm64().header(0x10, ~std::uint64_t{0}, 8); }},
         Row{"arm64_no_image_size", "file_image_whole", einval, [](Setting& s) { s.arm64().header(0x10, 0, 8); }},
         Row{"foreign_image", "file_format", enoexec, [](Setting& s) { s.call.kernel = arm64_image(); }},
         Row{"memory_that_wraps", "file_bufsz", einval, [](Setting& s) { s.header(0x260, 0xfffff001, 4); }},

@@ -75,6 +75,7 @@ struct Target {
   unsigned memory_mib = 512;            ///< default guest memory
   unsigned least_memory_mib = 16;       ///< what a guest gets for which a scenario asks for less
   std::vector<Reasoned> qemu_args;      ///< further arguments
+  std::vector<Reasoned> tcg_of_many;    ///< options of -accel tcg for guests with more than one CPU
   std::string console;                  ///< "ttyS0": console= and the first serial port that QEMU wires
   unsigned ports_before_console = 0;    ///< serial ports of the machine that stay unwired because the console is behind
   std::vector<Reasoned> cmdline;        ///< kernel command-line words every boot gets

@@ -108,6 +108,7 @@ Result<Target> read_target(const yaml::Node& node) {
   row.optional("memory_mib", out.memory_mib, yaml::between(16, most_mib));
   row.optional("least_memory_mib", out.least_memory_mib, yaml::between(16, most_mib));
   row.optional("qemu_args", out.qemu_args, yaml::list_of(read_reasoned));
+  row.optional("tcg_of_many", out.tcg_of_many, yaml::list_of(read_reasoned));
   row.required("console", out.console);
   row.optional("cmdline", out.cmdline, yaml::list_of(read_reasoned));
   row.optional("crash_cmdline", out.crash_cmdline, yaml::list_of(read_reasoned));

@@ -37,11 +37,18 @@ Status check(const GuestSpec& spec) {
   return {};
 }
 
+std::string accelerator_of(const GuestSpec& spec) {
+  std::string out = to_string(spec.accelerator);
+  if (spec.accelerator != Accelerator::tcg || spec.cpus < 2) return out;
+  for (const auto& option : spec.target->tcg_of_many) out += "," + option.value;
+  return out;
+}
+
 void append_machine(Words& words, const GuestSpec& spec) {
   const bool kvm = spec.accelerator == Accelerator::kvm;
   const std::string more = spec.level == nullptr ? "" : "," + spec.level->machine;
   const bool own_cpu = spec.level != nullptr && !spec.level->cpu.empty();
-  append(words, {"-accel", to_string(spec.accelerator), "-M", spec.target->machine + more});
+  append(words, {"-accel", accelerator_of(spec), "-M", spec.target->machine + more});
   append(words, {"-cpu", kvm ? "host" : own_cpu ? spec.level->cpu : spec.target->cpu});
   append(words, {"-m", std::to_string(spec.memory_mib) + "M", "-smp", std::to_string(spec.cpus)});
   append(words, {"-display", "none", "-nodefaults", "-no-user-config", "-nic", "none"});

@@ -52,6 +52,27 @@ const Row rows[] = {
      [](GuestSpec& spec, Target&, Wiring&) { spec.accelerator = Accelerator::kvm; },
      {" -accel kvm ", " -cpu host "},
      {"-cpu max", "tcg"}},
+    {"TCG has its options with many CPUs",
+     [](GuestSpec& spec, Target& target, Wiring&) {
+       spec.cpus = 2;
+       target.tcg_of_many = {{"thread=single", "a reason"}};
+     },
+     {" -accel tcg,thread=single ", " -smp 2 "},
+     {}},
+    {"TCG has none with one CPU",
+     [](GuestSpec&, Target& target, Wiring&) {
+       target.tcg_of_many = {{"thread=single", "a reason"}};
+     },
+     {" -accel tcg "},
+     {"thread"}},
+    {"KVM has none",
+     [](GuestSpec& spec, Target& target, Wiring&) {
+       spec.accelerator = Accelerator::kvm;
+       spec.cpus = 2;
+       target.tcg_of_many = {{"thread=single", "a reason"}};
+     },
+     {" -accel kvm "},
+     {"thread"}},
     {"a level is the machine's and may want a CPU",
      [](GuestSpec& spec, Target&, Wiring&) {
        static const Level level{"vhe", "virtualization=on", "neoverse-n1"};

@@ -117,6 +117,8 @@ std::vector<Series> make_series(const std::vector<engine::Job>& jobs, bool with_
     if (kernel) all.push_back({job, "switch_kernel_s", Clock::wall});
     if (!with_instructions || job.bench->target->limit("icount") != nullptr) continue;
     if (loads(*job.what)) all.push_back({job, "load_ns", Clock::instructions});
+    // Without a counter that goes on over the switch nobody can tell how long it took.
+    if (job.bench->target->counter_ns == 0) continue;
     if (witness) all.push_back({job, "switch_witness_ns", Clock::instructions});
     if (kernel) all.push_back({job, "switch_kernel_ns", Clock::instructions});
   }

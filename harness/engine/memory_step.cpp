@@ -27,7 +27,8 @@ std::uint64_t least_total_kib(std::uint64_t given_kib) {
 
 std::string mib(std::uint64_t kib) { return fmt::format("{:.1f} MiB", static_cast<double>(kib) / kib_per_mib); }
 
-// Where a PC's kernels start their other CPUs, and nothing is dumped from but a copy.
+// Where a PC's kernels start their other CPUs, and what they then keep from everybody else; crash kernels get it too.
+// Source: arch/x86/kernel/crash.c (crash_setup_memmap_entries), arch/x86/realmode/init.c (reserve_real_mode).
 constexpr std::uint64_t low_memory_bytes = 1 << 20;
 
 // What a loader lays at the ends of a reservation and keeps from the crash kernel: the headers of the dump, tables.

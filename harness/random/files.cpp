@@ -43,7 +43,7 @@ FileSpec zeros(std::uint64_t size) { return {.from = "zeros", .size = bytes(size
 void flip_flag(Maker& make) { make.call.flags ^= std::uint64_t{1} << make.source.below(8); }
 void set_high_bit(Maker& make) { make.call.flags |= std::uint64_t{1} << (8 + make.source.below(56)); }
 
-// Either so little that there is a place for it, or more than there can be.
+// Either so little that there is a place for it, or 2 GiB and more, which guests of these cases do not have.
 void change_asked_memory(Maker& make) {
   if (!make.call.kernel.can_be_copied()) return;
   const auto& field = make.world.header.front();
@@ -55,7 +55,7 @@ void change_asked_memory(Maker& make) {
   make.call.kernel.edits.push_back(edit_of(field, value));
 }
 
-// One bit, or another number.
+// One bit, or another number; some are next to what a format demands, and none of them means something in every field.
 void change_header(Maker& make) {
   if (!make.call.kernel.can_be_copied() || make.world.header.size() < 2) return;
   const auto& field = make.world.header[1 + make.source.below(make.world.header.size() - 1)];

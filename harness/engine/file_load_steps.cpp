@@ -30,7 +30,6 @@ constexpr Fixture fixtures[] = {
     {"proc", "/proc/version", File::Kind::regular, 0, false},
     // Every file of sysfs tells a page as its size, and has a few bytes. Source: fs/sysfs/file.c.
     {"sysfs", "/sys/kernel/kexec_loaded", File::Kind::regular, 0, true},
-    {"elf", "/init", File::Kind::regular, 4096, false},
 };
 
 const Fixture* find_fixture(std::string_view word) {
@@ -60,6 +59,11 @@ void change(File& file, const scenario::FileSpec& spec, std::optional<std::uint6
     for (std::size_t i = 0; i < edit.bytes.size() && edit.at + i < file.head.size(); ++i)
       file.head[static_cast<std::size_t>(edit.at + i)] = edit.bytes[i];
   }
+}
+
+void take(File& file, ByteView contents) {
+  file.size = contents.size();
+  file.head = to_bytes(contents.first(std::min(contents.size(), File::head_bytes)));
 }
 
 /// Where the image's headers tell of a signature, whether it is one that the kernel under test trusts, and still good.
@@ -134,13 +138,17 @@ Result<File> CaseRunner::give_file(const std::string& name, const scenario::File
   } else if (spec.from == "own") {
     request.set(name, base_in_guest);
     file.size = own_initrd_ ? own_initrd_->source.size() : 0;
+  } else if (spec.from == "elf") {
+    auto agent = stage_.payload->contents(agent_in_guest);
+    if (!agent) return tl::unexpected(agent.error());
+    request.set(name, agent_in_guest);
+    take(file, *agent);
   } else if (spec.from != "zeros") {
     const images::Kernel& kernel = *(spec.from == "self" ? stage_.self : stage_.next);
     const ByteView image = kernel.image.bytes;
     trusted = stage_.self->trusts_itself && kernel.sha256 == stage_.self->sha256;
     request.set(name, spec.from == "self" ? self_in_guest : next_in_guest);
-    file.size = image.size();
-    file.head = to_bytes(image.first(std::min(image.size(), File::head_bytes)));
+    take(file, image);
   }
   if (!spec.edits.empty()) request.set(name + "_edits", ByteView(encode_edits(spec.edits)));
   request.set(name + "_open", spec.from == "pipe" ? "pipe" : spec.open);

@@ -71,7 +71,8 @@ Result<Payload> Payload::make(const Target& target, const images::Kernel& self, 
   Payload payload;
   payload.base_ = std::move(*base);
   payload.base_sha256_ = images::sha256(payload.base_);
-  payload.base_manifest_["init"] = images::sha256(*init);
+  payload.base_manifest_[relative(agent_in_guest)] = images::sha256(*init);
+  payload.agent_ = std::move(*init);
   payload.self_ = &self;
   payload.next_ = &next;
   payload.crash_ = crash;
@@ -96,6 +97,7 @@ Result<Bytes> Payload::first_initramfs(const Cargo& cargo) const {
 
 Result<ByteView> Payload::contents(const std::string& source) const {
   if (source == base_in_guest) return ByteView(base_);
+  if (source == agent_in_guest) return ByteView(agent_);
   if (source == self_in_guest) return ByteView(self_->image.bytes);
   if (source == next_in_guest) return ByteView(next_->image.bytes);
   if (source == crash_in_guest && crash_ != nullptr) return ByteView(crash_->image.bytes);

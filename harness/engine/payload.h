@@ -19,6 +19,7 @@ inline constexpr const char* base_in_guest = "/payload/base.cpio";
 inline constexpr const char* self_in_guest = "/payload/self";
 inline constexpr const char* next_in_guest = "/payload/next";
 inline constexpr const char* crash_in_guest = "/payload/crash";
+inline constexpr const char* agent_in_guest = "/init";
 
 /// Which kernels a guest carries besides its own initramfs.
 struct Cargo {
@@ -51,13 +52,14 @@ class Payload {
   /// `ballast` bytes of a pattern made from the nonce, which proves that it arrived whole.
   [[nodiscard]] Result<NextInitrd> next_initrd(const std::string& nonce, unsigned generation, const Cargo& cargo,
                                                std::uint64_t ballast) const;
-  /// Bytes of a source that next_initrd's pieces name. Error: not_found.
+  /// Bytes of a source that next_initrd's pieces name, or of the agent. Error: not_found.
   [[nodiscard]] Result<ByteView> contents(const std::string& source) const;
   /// SHA-256 over everything that goes into first_initramfs(cargo); part of a snapshot's key.
   [[nodiscard]] const std::string& base_digest() const { return base_sha256_; }
 
  private:
   Bytes base_;  ///< cpio: folders, device nodes, /init
+  Bytes agent_;
   std::string base_sha256_;
   Manifest base_manifest_;
   const images::Kernel* self_ = nullptr;

@@ -182,8 +182,8 @@ Verdict CaseRunner::on(const scenario::RandomStep& step, StepRecord& record) {
   auto now = situation();
   if (!now) return from_error(now.error());
   auto world = random_world(*now);
-  if (step.files) world.header = model::header_fields(now->arch);
-  if (step.files && world.header.empty()) {
+  if (step.files) world.header = model::file_header(now->arch);
+  if (step.files && world.header == nullptr) {
     return {Outcome::error,
             "which images kexec_file_load takes on " + now->arch +
                 " is not in the model, and its row has no limitation `file_model`",

@@ -130,6 +130,8 @@ std::string why_skip(const scenario::Case& what, const Bench& bench) {
   for (const auto& need : needs) {
     if (kernel.config_known && !kernel.has(need))
       return fmt::format("kernel {} is built without CONFIG_{}, says its own configuration", kernel.name, need);
+    if (!model::can_be_built_with(bench.target->name, need))
+      return fmt::format("no kernel of {} can be built with CONFIG_{}", bench.target->name, need);
   }
   for (const auto& feature : what.features) {
     if (const Limitation* limit = bench.target->limit(feature); limit != nullptr && is_about(*limit, kernel))

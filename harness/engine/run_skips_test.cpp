@@ -98,6 +98,15 @@ INSTANTIATE_TEST_SUITE_P(
                b.self.config.clear(), b.self.config_known = false, c.needs = {"USERFAULTFD"};
              },
              ""},
+        Skip{"config_unknown_of_an_architecture_that_never_has_it",
+             [](scenario::Case& c, Bench& b) {
+               static Target narrow;
+               narrow = *b.target;
+               narrow.name = "i386";
+               b.target = &narrow;
+               b.self.config.clear(), b.self.config_known = false, c.needs = {"KEXEC_FILE"};
+             },
+             "no kernel of i386 can be built with CONFIG_KEXEC_FILE"},
         Skip{"a_second_kernel_without_kexec_is_to_load",
              [](scenario::Case& c, Bench& b) {
                c = cases_of(

@@ -11,7 +11,7 @@ bool since(const Situation& situation, unsigned major, unsigned minor) {
 }
 
 bool has_option(const Situation& situation, std::string_view option, bool unknown) {
-  if (situation.config.empty()) return unknown;
+  if (situation.config.empty()) return unknown && can_be_built_with(situation.arch, option);
   auto found = situation.config.find(std::string(option));
   return found != situation.config.end() && (found->second == "y" || found->second == "m");
 }

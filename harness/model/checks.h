@@ -26,7 +26,7 @@ inline Decision refuse_if(bool broken, int error) { return broken ? Decision(Ans
 
 /// The kernel is that version or newer.
 bool since(const Situation& situation, unsigned major, unsigned minor);
-/// The config option is y or m; `unknown` where no config is known at all.
+/// The config option is y or m; where no config is known at all, `unknown` if the architecture has it.
 bool has_option(const Situation& situation, std::string_view option, bool unknown);
 /// The kernel has a crash slot. Since 6.9 it is compiled only with CRASH_DUMP.
 bool has_crash_slot(const Situation& situation);

@@ -30,4 +30,9 @@ const Contract& contract_of(std::string_view target) {
 
 std::span<const Contract* const> all_contracts() { return rows; }
 
+bool can_be_built_with(std::string_view target, std::string_view option) {
+  const auto never = contract_of(target).never;
+  return std::find(never.begin(), never.end(), option) == never.end();
+}
+
 }  // namespace kexlab::model

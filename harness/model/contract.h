@@ -52,10 +52,15 @@ struct Contract {
   DumpContract dumped;
   /// KEXEC_DESTINATION_MEMORY_LIMIT where it is not -1UL, else nullptr.
   std::uint64_t (*destination_limit)(const Situation& situation) = nullptr;
-  std::uint64_t control_bytes = 0;            ///< KEXEC_CONTROL_PAGE_SIZE; a page where that is more
-  std::span<const PrepareRule> prepare = {};  ///< in the kernel's order
-  const FileFormat* file_format = nullptr;    ///< of kexec_file_load's own loader; nullptr: none is known here
+  std::uint64_t control_bytes = 0;               ///< KEXEC_CONTROL_PAGE_SIZE; a page where that is more
+  std::span<const PrepareRule> prepare = {};     ///< in the kernel's order
+  const FileFormat* file_format = nullptr;       ///< of kexec_file_load's own loader; nullptr: none is known here
+  std::span<const std::string_view> never = {};  ///< options without CONFIG_ that no kernel of it can be built with
 };
+
+/// `never` of an architecture that has no kexec_file_load(2). Source: arch/*/Kconfig, which has no KEXEC_FILE, later no
+/// ARCH_SUPPORTS_KEXEC_FILE.
+inline constexpr std::string_view no_file_call[] = {"KEXEC_FILE"};
 
 /// The contract of a target; of one without a file the rules that all architectures share, with no number of its own.
 const Contract& contract_of(std::string_view target);

@@ -5,18 +5,24 @@
 #include <bit>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "harness/model/file_load.h"
 #include "kexlab/bytes.h"
 
 namespace kexlab::model {
 
-/// What the loader makes of an image that it has recognised. Bytes.
-struct ImageNeeds {
-  bool whole = true;         ///< the parts that its header names are there
+/// A segment that the loader makes of an image. Bytes.
+struct Piece {
   std::uint64_t loaded = 0;  ///< copied from the file
-  std::uint64_t memory = 0;  ///< that it wants to run in, in one piece, before rounding to pages; 0: no such number
-  std::optional<std::uint64_t> longest_cmdline;  ///< with its byte 0; nothing: no limit
+  std::uint64_t memory = 0;  ///< that it wants to run in, before rounding to pages
+};
+
+/// What the loader makes of an image that it has recognised.
+struct ImageNeeds {
+  bool whole = true;                             ///< the parts that its header names are there
+  std::vector<Piece> pieces;                     ///< each finds a place of its own
+  std::optional<std::uint64_t> longest_cmdline;  ///< bytes with its byte 0; nothing: no limit
 };
 
 /// An image format of an architecture, as its loader in the kernel judges it.
@@ -25,7 +31,7 @@ struct FileFormat {
   std::string_view option;  ///< without which the loader cannot check signatures
   bool (*recognises)(const File& kernel, const Situation& situation);
   ImageNeeds (*needs)(const File& kernel);
-  std::span<const HeaderField> fields;  ///< see header_fields()
+  FileHeader header;
 };
 
 /// A little-endian number of a file's head; 0 where the head ends before it.

@@ -4,6 +4,7 @@
 #include "harness/model/file_load.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "harness/model/checks.h"
 #include "harness/model/contract.h"
@@ -113,10 +114,17 @@ Decision check_lockdown(const View& v) {
   return refuse_if(checks_signatures(v) && v.situation->lockdown && signature_error(v) != 0, eperm);
 }
 
+/// Of the largest block of the page allocator. Source: include/linux/mmzone.h, MAX_ORDER, which until 6.4 was one more.
+unsigned max_order(const Situation& situation) {
+  const auto configured = situation.config.find("ARCH_FORCE_MAX_ORDER");
+  if (configured == situation.config.end()) return 10;
+  const auto number = static_cast<unsigned>(std::strtoul(configured->second.c_str(), nullptr, 10));
+  return since(situation, 6, 4) ? number : number - 1;
+}
+
 // memdup_user() of more than kmalloc() ever gives. Source: include/linux/slab.h, KMALLOC_MAX_SIZE of SLUB.
 Decision check_cmdline_memory(const View& v) {
-  constexpr unsigned max_order = 10;
-  return refuse_if(v.call->cmdline_size > v.situation->page_size << max_order, enomem);
+  return refuse_if(v.call->cmdline_size > v.situation->page_size << max_order(*v.situation), enomem);
 }
 Decision check_cmdline_pointer(const View& v) {
   return refuse_if(v.call->cmdline_size != 0 && !v.call->readable, efault);
@@ -135,23 +143,30 @@ Decision check_cmdline_limit(const View& v) {
 }
 
 Decision check_place(const View& v) {
-  if (v.needs.memory == 0) return std::nullopt;
+  if (v.format == nullptr) return std::nullopt;
   const auto& reservation = v.situation->crash_reservation;
   const std::uint64_t room = v.crash() ? v.pages(reservation ? reservation->size() : 0) : v.situation->ram_pages;
   if (!v.crash() && room == 0) return std::nullopt;  // how much RAM there is is not known
+  const auto& pieces = v.needs.pieces;
+  const bool too_large =
+      std::any_of(pieces.begin(), pieces.end(), [&](const Piece& piece) { return v.pages(piece.memory) > room; });
   const std::uint64_t initrd = v.has_initrd() ? v.pages(v.call->initrd.size) : 0;
-  return refuse_if(v.pages(v.needs.memory) > room || initrd > room, eaddrnotavail);
+  return refuse_if(too_large || initrd > room, eaddrnotavail);
 }
 
 Decision check_loaded(const View& v) {
-  return refuse_if(v.format != nullptr && v.pages(v.needs.loaded) > v.pages(v.needs.memory), einval);
+  const auto& pieces = v.needs.pieces;
+  const bool larger = std::any_of(pieces.begin(), pieces.end(),
+                                  [&](const Piece& piece) { return v.pages(piece.loaded) > v.pages(piece.memory); });
+  return refuse_if(larger, einval);
 }
 
 Decision check_half_of_ram(const View& v) {
   const std::uint64_t most = v.situation->ram_pages / 2;
   if (most == 0) return std::nullopt;
-  const std::uint64_t initrd = v.has_initrd() ? v.pages(v.call->initrd.size) : 0;
-  return refuse_if(v.pages(v.needs.memory) + initrd > most, einval);
+  std::uint64_t pages = v.has_initrd() ? v.pages(v.call->initrd.size) : 0;
+  for (const Piece& piece : v.needs.pieces) pages += v.pages(piece.memory);
+  return refuse_if(pages > most, einval);
 }
 
 Decision accept(const View&) { return Answer{0, 0}; }
@@ -229,8 +244,10 @@ constexpr Row table[] = {
       "copy the image into a file"},
      of_kernel<check_whole>,
      Stage::dropped},
-    {{"file_format", "the image is one that the kernel's own loader knows: bzImage for 64 bits, or arm64's bare Image",
-      "arch/x86/kernel/kexec-bzimage64.c: bzImage64_probe; arch/arm64/kernel/kexec_image.c: image_probe",
+    {{"file_format",
+      "the image is one that the kernel's own loader knows: bzImage for 64 bits, arm64's bare Image, powerpc's ELF",
+      "arch/x86/kernel/kexec-bzimage64.c: bzImage64_probe; arch/arm64/kernel/kexec_image.c: image_probe; "
+      "kernel/kexec_elf.c: kexec_elf_probe",
       "load an image for the running kernel's architecture, unpacked on arm64; kexec_load takes others"},
      check_format,
      Stage::dropped},
@@ -269,7 +286,7 @@ constexpr Row table[] = {
       "copy the initrd into a file"},
      of_initrd<check_whole>,
      Stage::dropped},
-    {{"file_cmdline_memory", "cmdline_len is at most what the kernel can allocate in one piece, 4 MiB with 4 KiB pages",
+    {{"file_cmdline_memory", "cmdline_len is at most what the kernel can allocate in one piece, most often 4 MiB",
       "mm/util.c: memdup_user", "pass a shorter command line"},
      check_cmdline_memory,
      Stage::dropped},
@@ -335,9 +352,9 @@ Prediction predict(const Situation& situation, const FileCall& call, const scena
   return out;
 }
 
-std::span<const HeaderField> header_fields(std::string_view arch) {
+const FileHeader* file_header(std::string_view arch) {
   const FileFormat* format = contract_of(arch).file_format;
-  return format == nullptr ? std::span<const HeaderField>() : format->fields;
+  return format == nullptr ? nullptr : &format->header;
 }
 
 std::vector<const Rule*> file_rules() {

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The contract of kexec_file_load(2): (kernel, state, call) → outcome, with the rule that decides.
 //
-// x86_64 (bzImage) and arm64 (Image), kernels 6.1 to 7.x. Not known here, since nothing outside the kernel shows it:
+// x86_64 (bzImage), arm64 (Image) and powerpc of 64 bits (ELF), kernels 6.1 to 7.x. Not known here, since nothing
+// outside the kernel shows it:
 // - ENOMEM from the page allocator, and EADDRNOTAVAIL where RAM is too much in pieces for an image that is smaller than
 // it,
 // - EACCES and EPERM of security modules (IMA appraisal, LoadPin, SELinux, IPE),
-// - arm64's EINVAL for an Image whose page size or byte order the CPU lacks.
+// - arm64's EINVAL for an Image whose page size or byte order the CPU lacks,
+// - powerpc's EINVAL where elfcorehdr= and the command line of a crash image are longer than COMMAND_LINE_SIZE
+// together.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -41,7 +45,7 @@ struct File {
   Bytes head;                  ///< its first bytes: `head_bytes` of them, or all
   Signature signature = Signature::none;
 
-  static constexpr std::size_t head_bytes = 4096;  ///< enough for every header that the model looks at
+  static constexpr std::size_t head_bytes = 64 << 10;  ///< enough for every header that the model looks at
 };
 
 /// The arguments of a call.
@@ -64,15 +68,27 @@ Prediction predict(const Situation& situation, const FileCall& call, const scena
 /// All rules of kexec_file_load(2) in the order in which the kernel applies them. Their names begin with "file_".
 std::vector<const Rule*> file_rules();
 
-/// A number in the header of a kernel image, little-endian.
+/// A number in the header of a kernel image.
 struct HeaderField {
   std::uint64_t at = 0;  ///< its offset
   std::size_t size = 0;  ///< bytes
+  std::endian order = std::endian::little;
   bool operator==(const HeaderField&) const = default;
 };
-/// What the kernel's own loader reads of an image before it takes it: first how much memory it asks for, which may be
-/// lowered at will. Empty where the model knows no format of the architecture.
-std::span<const HeaderField> header_fields(std::string_view arch);
+struct HeaderValue {
+  HeaderField field;
+  std::uint64_t value = 0;
+};
+/// What the kernel's own loader reads of an image before it takes it. Constant.
+struct FileHeader {
+  HeaderField memory;                     ///< how much memory the image asks for, in bytes; it may be lowered at will
+  std::span<const HeaderField> others;    ///< that decide as well
+  std::span<const HeaderValue> cut = {};  ///< that make the first `cut_bytes` of a kernel a whole image again
+  bool takes_programs = false;            ///< a program in ELF is as good as a kernel to it
+};
+inline constexpr std::uint64_t cut_bytes = 64 << 10;
+/// Of an architecture; nullptr where the model knows no format of it.
+const FileHeader* file_header(std::string_view arch);
 
 /// What the headers alone tell of the signature of an image of `size` bytes: no_pe, none, or unknown where there is
 /// one. Source: crypto/asymmetric_keys/verify_pefile.c.

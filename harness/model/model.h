@@ -68,10 +68,14 @@ std::vector<const Rule*> rules(std::string_view target);
 /// The named rule, of kexec_load(2) or of kexec_file_load(2), or nullptr.
 const Rule* find_rule(std::string_view name);
 
+/// Kernels of this architecture can be built with the config option (named without CONFIG_); true where nothing is
+/// known that forbids it.
+bool can_be_built_with(std::string_view target, std::string_view option);
+
 /// KiB of a line of /proc/meminfo ("MemFree"), nothing where there is no such line or no number in it.
 std::optional<std::uint64_t> meminfo_kib(std::string_view text, std::string_view name);
-/// Free pages that wait in a CPU's own lists, from /proc/zoneinfo's text, nothing where it tells of no such list. MemFree
-/// does not count them. Since 6.7 the lists grow to an eighth of a zone when many pages are given back at once.
+/// Free pages that wait in a CPU's own lists, from /proc/zoneinfo's text, nothing where it tells of no such list.
+/// MemFree does not count them. Since 6.7 the lists grow to an eighth of a zone when many pages are given back at once.
 /// Source: mm/vmstat.c (zoneinfo_show_print), mm/page_alloc.c (nr_pcp_high, zone_highsize).
 std::optional<std::uint64_t> pages_in_cpu_lists(std::string_view zoneinfo);
 /// totalram_pages() from /proc/meminfo's text (MemTotal), nothing where it has no such line.

@@ -265,7 +265,7 @@ Attempt unload(const World& world, bool crash) {
 Attempt make_call(const World& world, Source& source) {
   const bool crash = source.one_in(world.situation.crash_reservation ? 3 : 8);
   if (source.one_in(10)) return unload(world, crash);
-  if (!world.header.empty() && source.one_in(2)) return make_file_call(world, source, crash);
+  if (world.header != nullptr && source.one_in(2)) return make_file_call(world, source, crash);
   Attempt call;
   call.plan.arch = world.situation.arch;
   call.compat = world.compat && source.one_in(4);

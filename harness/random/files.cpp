@@ -15,7 +15,7 @@ using scenario::FileSpec;
 
 // As much of the image as has all headers that are looked at, and the memory that it asks for; the rest would be read
 // and digested for nothing.
-constexpr std::uint64_t image_bytes = 64 << 10, asked_bytes = 1 << 20;
+constexpr std::uint64_t image_bytes = model::cut_bytes, asked_bytes = 1 << 20;
 
 struct Maker {
   Source& source;
@@ -31,9 +31,9 @@ scenario::Expression bytes(std::uint64_t count) {
 
 FileSpec::Edit edit_of(const model::HeaderField& field, std::uint64_t value) {
   Bytes wide(sizeof value);
-  write_int<std::uint64_t>(wide, 0, value, std::endian::little);
-  wide.resize(field.size);
-  return {.at = field.at, .bytes = std::move(wide)};
+  write_int<std::uint64_t>(wide, 0, value, field.order);
+  const auto begin = field.order == std::endian::big ? wide.end() - static_cast<long>(field.size) : wide.begin();
+  return {.at = field.at, .bytes = Bytes(begin, begin + static_cast<long>(field.size))};
 }
 
 FileSpec zeros(std::uint64_t size) { return {.from = "zeros", .size = bytes(size), .edits = {}}; }
@@ -46,7 +46,7 @@ void set_high_bit(Maker& make) { make.call.flags |= std::uint64_t{1} << (8 + mak
 // Either so little that there is a place for it, or 2 GiB and more, which guests of these cases do not have.
 void change_asked_memory(Maker& make) {
   if (!make.call.kernel.can_be_copied()) return;
-  const auto& field = make.world.header.front();
+  const auto& field = make.world.header->memory;
   const std::uint64_t page = make.world.situation.page_size;
   const std::uint64_t most = ~std::uint64_t{0} >> (64 - 8 * field.size);
   const std::uint64_t value = make.source.pick(
@@ -57,8 +57,9 @@ void change_asked_memory(Maker& make) {
 
 // One bit, or another number; some are next to what a format demands, and none of them means something in every field.
 void change_header(Maker& make) {
-  if (!make.call.kernel.can_be_copied() || make.world.header.size() < 2) return;
-  const auto& field = make.world.header[1 + make.source.below(make.world.header.size() - 1)];
+  if (!make.call.kernel.can_be_copied()) return;
+  const auto& fields = make.world.header->others;
+  const auto& field = fields[make.source.below(fields.size())];
   const std::uint64_t value = make.source.pick(
       std::array{std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{0x7f}, ~std::uint64_t{0}, make.source.next(),
                  std::uint64_t{1} << make.source.below(8 * field.size), std::uint64_t{0x20b}, std::uint64_t{0x7ff}});
@@ -73,6 +74,8 @@ void change_kernel(Maker& make) {
                     std::array<const char*, 7>{"none", "directory", "device", "pipe", "proc", "sysfs", "elf"}),
                 .size = {},
                 .edits = {}};
+      // Where it is linked to, there may be no RAM.
+      if (kernel.from == "elf" && make.world.header->takes_programs) kernel.from = "none";
       break;
     case 1:
       kernel = zeros(make.source.pick(std::array<std::uint64_t, 5>{0, 1, 4096, 65536, 100'000}));
@@ -145,7 +148,8 @@ Attempt make_file_call(const World& world, Source& source, bool crash) {
   Attempt out;
   out.plan.arch = world.situation.arch;
   FileLoadStep call;
-  call.kernel = {.from = "self", .size = bytes(image_bytes), .edits = {edit_of(world.header.front(), asked_bytes)}};
+  call.kernel = {.from = "self", .size = bytes(image_bytes), .edits = {edit_of(world.header->memory, asked_bytes)}};
+  for (const auto& [field, value] : world.header->cut) call.kernel.edits.push_back(edit_of(field, value));
   call.initrd = source.one_in(2) ? zeros(5000) : FileSpec{.from = "none", .size = {}, .edits = {}};
   call.flags = (crash ? FileCall::on_crash : 0) | (call.initrd.from == "none" ? FileCall::no_initramfs : 0);
   if (source.one_in(10)) call.flags |= FileCall::unload;

@@ -7,8 +7,8 @@
 
 namespace kexlab::random {
 
-/// A call that loads a small image cut from the kernel under test, with none to three mistakes; `world.header` is not
-/// empty. Left out, since the model does not know what the kernel does: images that may find no place in RAM though RAM
+/// A call that loads a small image cut from the kernel under test, with none to three mistakes; `world.header` is
+/// there. Left out, since the model does not know what the kernel does: images that may find no place in RAM though RAM
 /// is larger.
 Attempt make_file_call(const World& world, Source& source, bool crash);
 /// Who makes a call other than root with all it can: one of the ways in which that can be.

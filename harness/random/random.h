@@ -40,8 +40,8 @@ struct World {
   bool compat = false;           ///< 32-bit calls can be made too
   bool empty_crash = true;       ///< crash images may have segments of no length
   Bytes demanded;                ///< what one buffer of every load must begin with (Arch::demanded)
-  /// What the kernel's loader reads of an image, see model::header_fields; empty: no calls of kexec_file_load.
-  std::span<const model::HeaderField> header;
+  /// What the kernel's loader reads of an image; nullptr: no calls of kexec_file_load.
+  const model::FileHeader* header = nullptr;
 };
 
 /// Calls in one episode, the two that empty the slots included.

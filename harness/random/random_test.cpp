@@ -33,9 +33,10 @@ World world(unsigned minor = 1) {
 
 /// A world where kernels are loaded from files too.
 World world_with_files() {
-  static constexpr model::HeaderField fields[] = {{0x260, 4}, {0x1f1, 1}, {0x202, 4}};
+  static constexpr model::HeaderField fields[] = {{0x1f1, 1}, {0x202, 4}};
+  static constexpr model::FileHeader header{.memory = {0x260, 4}, .others = fields};
   World out = world();
-  out.header = fields;
+  out.header = &header;
   return out;
 }
 

@@ -48,6 +48,7 @@ const Contract contract_arm{
     .dumped = {.registers = 18, .program_counter = 15, .stack_pointer = 13},
     .control_bytes = 4096,
     .prepare = prepare,
+    .never = no_file_call,
 };
 
 }  // namespace kexlab::model

@@ -15,7 +15,7 @@ bool is_image(const File& kernel, const Situation&) {
 
 ImageNeeds image_needs(const File& kernel) {
   const auto image_size = little_field<std::uint64_t>(kernel.head, 0x10);
-  return {.whole = image_size != 0, .loaded = kernel.size, .memory = image_size, .longest_cmdline = {}};
+  return {.whole = image_size != 0, .pieces = {{.loaded = kernel.size, .memory = image_size}}, .longest_cmdline = {}};
 }
 
 // Source: arch/arm64/kernel/crash_core.c, later vmcore_info.c (arch_crash_save_vmcoreinfo).
@@ -28,10 +28,11 @@ std::optional<std::uint64_t> dumped_at(std::uint64_t address, const DumpContract
   return offset ? std::optional(address - *offset) : std::nullopt;
 }
 
-// image_size; magic.
-constexpr HeaderField fields[] = {{0x10, 8}, {0x38, 4}};
+constexpr HeaderField magic[] = {{0x38, 4}};
+constexpr HeaderField image_size{0x10, 8};
 
-constexpr FileFormat image{einval, "KEXEC_IMAGE_VERIFY_SIG", is_image, image_needs, fields};
+constexpr FileFormat image{
+    einval, "KEXEC_IMAGE_VERIFY_SIG", is_image, image_needs, {.memory = image_size, .others = magic}};
 
 }  // namespace
 

@@ -12,6 +12,7 @@ const Contract contract_i386{
     .bits = 32,
     .dumped = {.registers = 17, .program_counter = 12, .stack_pointer = 15},
     .control_bytes = 4096,
+    .never = no_file_call,
 };
 
 }  // namespace kexlab::model

@@ -11,6 +11,7 @@ const Contract contract_m68k{
     .kexec_arch = std::uint64_t{4} << 16,
     .bits = 32,
     .control_bytes = 4096,
+    .never = no_file_call,
 };
 
 }  // namespace kexlab::model

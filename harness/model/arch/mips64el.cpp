@@ -12,6 +12,7 @@ const Contract contract_mips64el{
     .bits = 64,
     .dumped = {.registers = 45, .program_counter = 34, .stack_pointer = 29},
     .control_bytes = 16384,
+    .never = no_file_call,
 };
 
 }  // namespace kexlab::model

@@ -12,6 +12,7 @@ const Contract contract_mipsel{
     .bits = 32,
     .dumped = {.registers = 45, .program_counter = 40, .stack_pointer = 35},
     .control_bytes = 16384,
+    .never = no_file_call,
 };
 
 }  // namespace kexlab::model

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // powerpc of 64 bits: a segment below the running kernel's end is refused, for the copy uses the kernel's code and
-// data.
+// data; kexec_file_load takes an ELF file.
 //
 // The rule about bridges' tables (linux,tce-base, likewise ETXTBSY) is not here: partitions, as QEMU's pseries is one,
 // have none.
@@ -8,6 +8,7 @@
 
 #include "harness/model/call.h"
 #include "harness/model/contract.h"
+#include "harness/model/file_elf.h"
 
 namespace kexlab::model {
 namespace {
@@ -28,6 +29,15 @@ std::optional<std::uint64_t> dumped_at(std::uint64_t address, const DumpContract
 constexpr DumpContract dumped{
     .registers = 48, .program_counter = 32, .stack_pointer = 1, .physical = dumped_at, .firmware_in_reservation = true};
 
+bool is_ppc64_elf(const File& kernel, const Situation&) {
+  constexpr std::uint16_t em_ppc64 = 21;
+  return is_elf64(kernel, em_ppc64);
+}
+
+// No option: its loader checks no signatures. Source: arch/powerpc/kexec/elf_64.c (kexec_elf64_ops).
+constexpr FileFormat elf_big{enoexec, "", is_ppc64_elf, elf64_needs, elf64_header<std::endian::big>};
+constexpr FileFormat elf_little{enoexec, "", is_ppc64_elf, elf64_needs, elf64_header<std::endian::little>};
+
 constexpr PrepareRule prepare[] = {
     {{"below_kernel", "ppc64: no segment starts below the running kernel's end",
       "arch/powerpc/kexec/core_64.c: machine_kexec_prepare",
@@ -45,6 +55,7 @@ const Contract contract_ppc64{
     .dumped = dumped,
     .control_bytes = 4096,
     .prepare = prepare,
+    .file_format = &elf_big,
 };
 
 extern const Contract contract_ppc64le;
@@ -55,6 +66,7 @@ const Contract contract_ppc64le{
     .dumped = dumped,
     .control_bytes = 4096,
     .prepare = prepare,
+    .file_format = &elf_little,
 };
 
 }  // namespace kexlab::model

@@ -19,6 +19,7 @@ const Contract contract_ppc{
     .dumped = {.registers = 48, .program_counter = 32, .stack_pointer = 1},
     .destination_limit = destination_limit,
     .control_bytes = 4096,
+    .never = no_file_call,
 };
 
 }  // namespace kexlab::model

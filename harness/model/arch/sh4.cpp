@@ -12,6 +12,7 @@ const Contract contract_sh4{
     .bits = 32,
     .dumped = {.registers = 23, .program_counter = 16, .stack_pointer = 15},
     .control_bytes = 4096,
+    .never = no_file_call,
 };
 
 }  // namespace kexlab::model

@@ -41,8 +41,8 @@ ImageNeeds bzimage64_needs(const File& kernel) {
   const std::uint64_t setup = (std::uint64_t{sectors == 0 ? std::uint8_t{4} : sectors} + 1) * sector;
   const std::uint64_t most = little_field<std::uint32_t>(kernel.head, 0x238);
   return {.whole = kernel.size >= setup,
-          .loaded = kernel.size - std::min(kernel.size, setup),
-          .memory = whole_pages(little_field<std::uint32_t>(kernel.head, 0x260)),
+          .pieces = {{.loaded = kernel.size - std::min(kernel.size, setup),
+                      .memory = whole_pages(little_field<std::uint32_t>(kernel.head, 0x260))}},
           .longest_cmdline = most - std::min(most, elfcorehdr_bytes)};
 }
 
@@ -56,11 +56,12 @@ std::optional<std::uint64_t> dumped_at(std::uint64_t address, const DumpContract
   return base ? std::optional(address - 0xffffffff80000000 + *base) : std::nullopt;
 }
 
-// init_size; setup_sects, boot_flag, header, version, loadflags, xloadflags, cmdline_size.
-constexpr HeaderField fields[] = {{0x260, 4}, {0x1f1, 1}, {0x1fe, 2}, {0x202, 4},
-                                  {0x206, 2}, {0x211, 1}, {0x236, 2}, {0x238, 4}};
+// setup_sects, boot_flag, header, version, loadflags, xloadflags, cmdline_size.
+constexpr HeaderField fields[] = {{0x1f1, 1}, {0x1fe, 2}, {0x202, 4}, {0x206, 2}, {0x211, 1}, {0x236, 2}, {0x238, 4}};
+constexpr HeaderField init_size{0x260, 4};
 
-constexpr FileFormat bzimage64{enoexec, "KEXEC_BZIMAGE_VERIFY_SIG", is_bzimage64, bzimage64_needs, fields};
+constexpr FileFormat bzimage64{
+    enoexec, "KEXEC_BZIMAGE_VERIFY_SIG", is_bzimage64, bzimage64_needs, {.memory = init_size, .others = fields}};
 
 }  // namespace
 

@@ -271,6 +271,15 @@ std::unique_ptr<vm::Backend> make_backend() {
 
 namespace {
 
+/// The kernel to load for a crash where the one under test cannot be it; empty where it is itself. Of a kernel that is
+/// a file as of the target's default one: what keeps that from running inside a reservation keeps others from it too.
+std::string crash_kernel_of(const std::string& target, const std::string& kernel) {
+  const auto* row = find_row(target, [&](const images::CatalogueRow& each) {
+    return is_file(kernel) ? each.is_default : each.name == kernel;
+  });
+  return row == nullptr ? std::string() : row->crash;
+}
+
 /// Everything of a bench, whose target is set.
 Status fill(engine::Bench& bench, const std::vector<engine::Bench>& benches, const Pair& pair, const Choice& choice,
             vm::Backend& backend, engine::Bus& bus) {
@@ -282,8 +291,8 @@ Status fill(engine::Bench& bench, const std::vector<engine::Bench>& benches, con
   auto next = get_next(pair, choice, bus);
   if (!next) return tl::unexpected(next.error());
   bench.next = std::move(*next);
-  if (const auto row = images::find_row(target.name, pair.kernel); row && !row->crash.empty()) {
-    auto crash = get(target, row->crash, bus);
+  if (const auto name = crash_kernel_of(target.name, pair.kernel); !name.empty()) {
+    auto crash = get(target, name, bus);
     if (!crash) return tl::unexpected(crash.error());
     bench.crash = std::move(*crash);
   }

@@ -121,6 +121,13 @@ Verdict CaseRunner::step(const scenario::Step& what, StepRecord& record) {
   return std::visit([&](const auto& action) { return on(action, record); }, what.action);
 }
 
+// Without it no plan can be made, and that is the kernel's doing.
+bool CaseRunner::reserved_nothing() const {
+  const bool can = !stage_.self->config_known || stage_.self->has("CRASH_DUMP");
+  return can && case_.guest.crashkernel_mib && hello_.generation == 0 && facts_ &&
+         facts_->machine.memory.named("Crash kernel").empty();
+}
+
 // An error of a conversation is the guest's fault where the guest ended or went silent, else the harness's.
 Verdict CaseRunner::from_error(const Error& error) const {
   switch (error.code) {
@@ -131,6 +138,10 @@ Verdict CaseRunner::from_error(const Error& error) const {
     case Errc::timeout:
       return {Outcome::timeout, "the guest stopped answering: " + error.str(), {}};
     default:
+      if (reserved_nothing()) {
+        return {Outcome::failed, "the kernel was asked for a reservation (crashkernel=) and tells of none: " + error.str(),
+                {}};
+      }
       return {Outcome::error, error.str(), {}};
   }
 }

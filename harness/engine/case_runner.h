@@ -92,6 +92,8 @@ class CaseRunner {
 
   // plans (plan_steps.cpp)
   Result<Plan> plan_of(const scenario::LoadStep& load);
+  /// `self`, which for a crash may be another kernel, or `next`.
+  [[nodiscard]] const images::Kernel& kernel_of(std::string_view word, bool crash) const;
   Result<Plan> plan_kernel_load(const scenario::LoadStep& load);
   Result<Plan> plan_segments(const scenario::LoadStep& load);
   Status add_witness(const scenario::LoadStep& load, Plan& plan);
@@ -150,6 +152,7 @@ class CaseRunner {
   Verdict judge_call_and_state(const scenario::Expectation& expect, const wire::Message& answer,
                                const model::Prediction& predicted, StepRecord& record);
   void note_loaded(const Plan& plan, bool crash);
+  [[nodiscard]] bool reserved_nothing() const;
   Verdict from_error(const Error& error) const;
   /// What a read of the dump that failed says: an errno is the kernel's answer, all else is the harness'.
   Verdict unread(const Error& error, std::uint64_t offset, std::uint64_t size) const;

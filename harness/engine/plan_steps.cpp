@@ -62,10 +62,15 @@ std::string CaseRunner::command_line(const std::string& more, bool crash) const 
   return more.empty() ? line : line + " " + more;
 }
 
+const images::Kernel& CaseRunner::kernel_of(std::string_view word, bool crash) const {
+  if (word == "next") return *stage_.next;
+  return crash ? *stage_.crash : *stage_.self;
+}
+
 Result<Plan> CaseRunner::plan_kernel_load(const scenario::LoadStep& load) {
   const bool self = load.kernel == "self";
   const bool crash_for_self = self && load.crash && stage_.crash != stage_.self;
-  const images::Kernel& kernel = crash_for_self ? *stage_.crash : self ? *stage_.self : *stage_.next;
+  const images::Kernel& kernel = kernel_of(load.kernel, load.crash);
   LoadRequest request{.machine = &facts_->machine, .kernel = &kernel.image};
   request.kernel_source = crash_for_self ? crash_in_guest : self ? self_in_guest : next_in_guest;
   request.crash = load.crash;

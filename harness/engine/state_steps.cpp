@@ -172,7 +172,7 @@ Verdict CaseRunner::on(const scenario::CheckStep& check, StepRecord& record) {
     return bad(fmt::format("this is the kernel of generation {}, expected {}", hello_.generation, *check.generation));
   }
   if (!check.release.empty()) {
-    const auto& kernel = check.release == "next" ? *stage_.next : *stage_.self;
+    const auto& kernel = kernel_of(check.release, started_by_crash_);
     record.observed = printable(hello_.release);
     record.expected = kernel.release;
     if (kernel.release.empty())

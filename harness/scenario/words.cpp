@@ -105,7 +105,7 @@ std::vector<std::string> feature_names() {
                                  "power_off",      "much_memory", "file_crash",     "digest",
                                  "usual_memory",   "vmcore",      "more_memory",    "above_4_gib",
                                  "vmcore_mapping", "file_model",  "post_notifiers", "crash_pages",
-                                 "crash_in_ram",   "memory_fits", "file_load"};
+                                 "crash_in_ram",   "memory_fits", "file_load",      "both_cmdlines"};
   for (std::string& name : abi_names()) names.push_back(std::move(name));
   return names;
 }

@@ -102,7 +102,7 @@ std::vector<std::string> feature_names() {
   std::vector<std::string> names{"kernel",         "witness",     "crash",          "jump",
                                  "hold",           "snapshot",    "icount",         "empty_crash_segment",
                                  "little_memory",  "64_bits",     "kernel_place",   "long_cmdline",
-                                 "power_off",      "much_memory", "file_crash",     "digest",
+                                 "power_off",      "much_memory", "file_vmcore",    "digest",
                                  "usual_memory",   "vmcore",      "more_memory",    "above_4_gib",
                                  "vmcore_mapping", "file_model",  "post_notifiers", "crash_pages",
                                  "crash_in_ram",   "memory_fits", "file_load",      "both_cmdlines"};

@@ -69,6 +69,9 @@ Status CaseRunner::leave(const scenario::SwitchStep& change) {
 
 witness::Handover CaseRunner::handover_of(const Loaded& loaded) const {
   witness::Handover out{loaded.witness->round != 0, loaded.plan.entry, std::nullopt, !case_.guest.level.empty()};
+  if (const Segment* tree = find_last_tree(loaded.plan)) out.tree = tree->mem;
+  // Where there is one CPU it is number 0 on every machine. Of more it is not known: firmware may choose the first.
+  if (case_.guest.cpus == 1) out.cpu = 0;
   const Arch* arch = find_arch(stage_.target->name);
   if (arch == nullptr || arch->demanded == nullptr) return out;
   if (const Segment* found = find_demanded(loaded.plan, arch->demanded(facts_->machine))) out.demanded = found->mem;

@@ -11,26 +11,37 @@
 namespace kexlab::witness {
 namespace {
 
-std::string broken_promise(const RegisterRule& rule, std::uint64_t expected, std::uint64_t value) {
-  const auto wanted = rule.mask == all_bits ? fmt::format("{:#x}", expected)
-                                            : fmt::format("{:#x} in the bits {:#x}", expected, rule.mask);
+// What a rule comes to for one load.
+struct Expected {
+  std::uint64_t mask = 0;
+  std::uint64_t value = 0;
+};
+
+std::string broken_promise(const RegisterRule& rule, const Expected& expected, std::uint64_t value) {
+  const auto wanted = expected.mask == all_bits ? fmt::format("{:#x}", expected.value)
+                                                : fmt::format("{:#x} in the bits {:#x}", expected.value, expected.mask);
   return fmt::format("{} at entry is {:#x}, expected {} ({}; {})", rule.name, value, wanted, rule.text, rule.source);
 }
 
 // Nothing where this load says nothing of it.
-std::optional<std::uint64_t> expected_of(const RegisterRule& rule, const Handover& handover) {
-  const auto masked = [&](std::optional<std::uint64_t> number) {
-    return number ? std::optional(*number & rule.mask) : std::nullopt;
+std::optional<Expected> expected_of(const RegisterRule& rule, const Handover& handover) {
+  const auto masked = [&](std::optional<std::uint64_t> number, std::uint64_t more = 0) {
+    return number ? std::optional(Expected{rule.mask, (*number + more) & rule.mask}) : std::nullopt;
   };
   switch (rule.is) {
     case RegisterRule::Is::entry:
       return masked(handover.entry);
     case RegisterRule::Is::demanded:
       return masked(handover.demanded);
+    case RegisterRule::Is::tree:
+      return handover.tree ? masked(handover.tree) : masked(handover.entry, rule.value);
+    case RegisterRule::Is::cpu:
+      if (handover.cpu) return Expected{all_bits, *handover.cpu};
+      break;
     case RegisterRule::Is::value:
       break;
   }
-  return rule.value;
+  return Expected{rule.mask, rule.value};
 }
 
 }  // namespace
@@ -50,7 +61,7 @@ std::vector<std::string> check_registers(std::string_view target, const Register
     const auto found = registers.find(rule.name);
     if (found == registers.end()) {
       if (!rule.optional) out.push_back(fmt::format("the witness did not tell {}", rule.name));
-    } else if ((found->second & rule.mask) != *expected) {
+    } else if ((found->second & expected->mask) != expected->value) {
       out.push_back(broken_promise(rule, *expected, found->second));
     }
   }

@@ -8,7 +8,7 @@
 
 namespace kexlab::witness {
 
-/// A promise: register & mask == value, or the number that `is` names.
+/// A promise: register & mask == value, or what `is` names.
 struct RegisterRule {
   std::string_view name;    ///< as the target's witness tells it
   std::uint64_t mask = 0;   ///< bits that are promised
@@ -25,6 +25,8 @@ struct RegisterRule {
     value,
     entry,     ///< what `mask` leaves of the image's entry
     demanded,  ///< of the address of the segment that begins with what the kernel demands (Arch::demanded)
+    tree,      ///< of the address of the last segment that begins as a device tree; without one, of entry + `value`
+    cpu,       ///< the number of the CPU that jumps, all of it; where that is not known, as `value`
   } is = Is::value;
   enum class Started {
     anywhere,

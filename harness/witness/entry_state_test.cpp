@@ -22,9 +22,12 @@ struct Seen {
   Registers registers;
   bool jump = false;
   bool hypervisor = false;
+  std::optional<std::uint64_t> tree = {};
+  std::optional<std::uint64_t> cpu = {};
 
   [[nodiscard]] Handover handover() const {
-    return {.jump = jump, .entry = 0x88000000, .demanded = 0x9ffeb000, .hypervisor = hypervisor};
+    return {
+        .jump = jump, .entry = 0x88000000, .demanded = 0x9ffeb000, .hypervisor = hypervisor, .tree = tree, .cpu = cpu};
   }
   [[nodiscard]] bool has(const RegisterRule& rule) const {
     using Started = RegisterRule::Started;
@@ -34,9 +37,11 @@ struct Seen {
 };
 
 Registers x86_64(std::uint64_t cr4) {
-  Registers out{{"rflags", 0x46},  {"cr0", 0x80000033}, {"cr2", 0x7fff55c3ddb8}, {"cr3", 0x275e000},
-                {"cr4", cr4},      {"efer", 0xd01},     {"rsp", 0x275fff8},      {"cs", 0x10},
-                {"gdtr_limit", 0}, {"idtr_limit", 0}};
+  Registers out{{"rflags", 0x46},   {"cr0", 0x80000033}, {"cr2", 0x7fff55c3ddb8},
+                {"cr3", 0x275e000}, {"cr4", cr4},        {"efer", 0xd01},
+                {"rsp", 0x275fff8}, {"cs", 0x10},        {"gdtr_limit", 0},
+                {"idtr_limit", 0},  {"ds", 0x18},        {"es", 0x18},
+                {"ss", 0x18},       {"fs", 0x18},        {"gs", 0x18}};
   for (const char* name :
        {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"}) {
     out[name] = 0;
@@ -53,11 +58,15 @@ Registers x86_64_jump() {
 }
 
 Registers i386() {
-  return {{"eax", 0}, {"ebx", 0},         {"ecx", 0}, {"edx", 0},    {"esi", 0},       {"edi", 0},   {"ebp", 0},
-          {"cr3", 0}, {"esp", 0x34bfffc}, {"cr4", 0}, {"cr0", 0x33}, {"eflags", 0x46}, {"cs", 0x60}, {"ds", 0x7b}};
+  return {{"eax", 0},    {"ebx", 0},       {"ecx", 0},        {"edx", 0},       {"esi", 0},
+          {"edi", 0},    {"ebp", 0},       {"cr3", 0},        {"cr4", 0},       {"esp", 0x34bfffc},
+          {"cr0", 0x33}, {"eflags", 0x46}, {"cs", 0x60},      {"ds", 0x68},     {"es", 0x68},
+          {"ss", 0x68},  {"gdtr_base", 0}, {"gdtr_limit", 0}, {"idtr_base", 0}, {"idtr_limit", 0}};
 }
 
-Registers arm() { return {{"r0", 0}, {"r1", 0x1c4}, {"r2", 0x4fff9000}, {"cpsr", 0x600001d3}, {"sctlr", 0xc52878}}; }
+Registers arm(std::uint64_t r2) {
+  return {{"r0", 0}, {"r1", 0x1c4}, {"r2", r2}, {"cpsr", 0x600001d3}, {"sctlr", 0xc52878}};
+}
 
 Registers arm64(std::uint64_t level, std::uint64_t x4) {
   return {{"x0", 0},
@@ -76,7 +85,16 @@ Registers arm64(std::uint64_t level, std::uint64_t x4) {
 }
 
 Registers ppc64(std::uint64_t msr) {
-  return {{"r1", 0xc0000000027926e0}, {"r3", 0}, {"r4", 0x10000000}, {"r5", 0}, {"lr", 0x10000000}, {"msr", msr}};
+  return {{"r1", 0xc0000000027926e0},
+          {"r3", 0},
+          {"r4", 0x10000000},
+          {"r5", 0},
+          {"lr", 0x10000000},
+          {"msr", msr},
+          {"amr", 0},
+          {"iamr", 0},
+          {"uamor", 0},
+          {"head", 1}};
 }
 
 Registers riscv64(std::uint64_t sstatus) {
@@ -89,6 +107,8 @@ Registers riscv64(std::uint64_t sstatus) {
   }
   return out;
 }
+
+Registers sh4() { return {{"r6", 0x88000000}, {"pr", 0x8c5f9064}, {"r15", 0x8c5f9f80}, {"sr", 0x400080f0}}; }
 
 Registers m68k() {
   return {{"a1", 0x88000000}, {"d1", 0x404}, {"sr", 0x2704}, {"tc", 0},
@@ -118,19 +138,24 @@ Registers with(Registers registers, const char* name, std::uint64_t value) {
 }
 
 // Excerpts of what witnesses told on Debian's 6.1.192 and 6.12.117 (both gave the same; riscv64: 6.12.107) under
-// QEMU 7.2; loongarch64: 7.2.13 under QEMU 10.0; m68k, ppc, parisc: small-6.1. Entry and device tree are those of riscv64's
-// load in all rows.
+// QEMU 7.2; loongarch64: 7.2.13 under QEMU 10.0; m68k, ppc, parisc, sh4: small-6.1. Entry and device tree are those of
+// riscv64's load in all rows, and so is what depends on them.
 const Seen seen[] = {
     {"-cpu max", "x86_64", x86_64(0x1020)},
     {"-cpu qemu64", "x86_64", x86_64(0x20)},
+    {"small tables of 7.2", "x86_64", with(with(x86_64(0x20), "gdtr_limit", 0x1f), "idtr_limit", 0xff)},
     {"KEXEC_PRESERVE_CONTEXT", "x86_64", x86_64_jump(), true},
     {"-cpu max", "i386", i386()},
-    {"-cpu cortex-a15", "arm", arm()},
+    {"-cpu cortex-a15", "arm", arm(0x87ff9000)},
+    {"a device tree", "arm", arm(0x4f000000), false, false, 0x4f000000},
     {"EL1", "arm64", arm64(4, 0)},
     {"EL2", "arm64", with(arm64(8, 0x50000000), "sctlr_el2", 0x30c50830), false, true},
     {"EL2 with VHE", "arm64", with(arm64(8, 0), "sctlr_el2", 0x30500800), false, true},
     {"radix tree", "ppc64le", ppc64(0x8000000000001003)},
+    {"one CPU", "ppc64le", ppc64(0x8000000000001003), false, false, {}, 0},
     {"reboot", "riscv64", riscv64(0x200000100)},
+    {"one hart", "riscv64", riscv64(0x200000100), false, false, {}, 0},
+    {"reboot", "sh4", sh4()},
     {"reboot", "m68k", m68k()},
     {"reboot", "ppc", ppc()},
     {"reboot", "parisc", parisc()},
@@ -191,6 +216,25 @@ TEST(CheckRegisters, KnowsWhatDependsOnTheLoad) {
   EXPECT_THAT(check_registers("riscv64", riscv64(0), elsewhere),
               ElementsAre(HasSubstr("a2 at entry is 0x88000000, expected 0x80400000")));
   EXPECT_THAT(check_registers("riscv64", riscv64(0)), IsEmpty()) << "what the load was is not known";
+}
+
+TEST(CheckRegisters, KnowsNoTablesOfTheKernel) {
+  EXPECT_THAT(check_registers("x86_64", with(with(x86_64(0x20), "gdtr_limit", 0x7f), "idtr_limit", 0xfff)),
+              ElementsAre(HasSubstr("the kernel's GDT is gone"), HasSubstr("the kernel's IDT is gone")));
+}
+
+TEST(CheckRegisters, PutsTheTagListBeforeTheEntryInThirtyTwoBits) {
+  EXPECT_THAT(check_registers("arm", arm(0x4fff9000), {.entry = 0x50000000}), IsEmpty());
+  EXPECT_THAT(check_registers("arm", arm(0xffffa000), {.entry = 0x1000}), IsEmpty());
+  EXPECT_THAT(check_registers("arm", arm(0x4fff9000), {.entry = 0x50000000, .tree = 0x4f000000}),
+              ElementsAre(HasSubstr("r2 at entry is 0x4fff9000, expected 0x4f000000")));
+  EXPECT_THAT(check_registers("arm", arm(0x12345678)), IsEmpty()) << "what the load was is not known";
+}
+
+TEST(CheckRegisters, KnowsTheOnlyCpu) {
+  EXPECT_THAT(check_registers("riscv64", with(riscv64(0), "a0", 1)), IsEmpty());
+  EXPECT_THAT(check_registers("riscv64", with(riscv64(0), "a0", 1), {.cpu = 0}),
+              ElementsAre(HasSubstr("a0 at entry is 0x1, expected 0x0 (the hart's id")));
 }
 
 TEST(CheckRegisters, KnowsNothingOfOtherTargets) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The state at entry on i386: protected mode without paging, interrupts off, general registers zero.
 //
-// All of it is done by relocate_kernel and identity_mapped in arch/x86/kernel/relocate_kernel_32.S. Not promised, and
-// not looked at: cr2, segment selectors, and the GDT and IDT, whose limits machine_kexec_32.c sets to 0.
+// Most of it is done by relocate_kernel and identity_mapped in arch/x86/kernel/relocate_kernel_32.S; before them
+// machine_kexec loads segments from the kernel's GDT, then takes GDT and IDT away (arch/x86/kernel/machine_kexec_32.c,
+// alike in 6.1, 6.12 and 7.2). Not promised, and not looked at: cr2, fs and gs.
 #include "harness/witness/entry_state.h"
 
 namespace kexlab::witness {
@@ -17,10 +18,24 @@ constexpr std::uint64_t status_flags = 0x8d5 | 0x2;
 // The stack: the control page's end, less the return address 0 that was pushed there.
 constexpr std::uint64_t in_page = 0xfff, below_the_end = 0xffc;
 
+// Source: arch/x86/include/asm/segment.h, CONFIG_X86_32 (__KERNEL_CS, __KERNEL_DS).
+constexpr std::uint64_t kernel_cs = 0x60, kernel_ds = 0x68;
+
 constexpr std::string_view source = "arch/x86/kernel/relocate_kernel_32.S: identity_mapped";
+constexpr std::string_view segments = "arch/x86/kernel/machine_kexec_32.c: load_segments";
 constexpr std::string_view zeroed = "general registers are zeroed";
 
 constexpr RegisterRule zero(std::string_view name) { return {name, all_bits, 0, zeroed, source}; }
+
+constexpr RegisterRule data(std::string_view name) {
+  return {name, all_bits, kernel_ds, "the kernel's own data segment, which is flat", segments};
+}
+
+constexpr RegisterRule gone(std::string_view name, std::string_view symbol) {
+  return {name, all_bits, 0, "no table is left", symbol};
+}
+constexpr std::string_view gdt = "arch/x86/include/asm/desc.h: native_gdt_invalidate";
+constexpr std::string_view idt = "arch/x86/include/asm/desc.h: native_idt_invalidate";
 
 constexpr RegisterRule rules[] = {
     zero("eax"),
@@ -39,6 +54,14 @@ constexpr RegisterRule rules[] = {
     // Where the CPU has PAE, as every CPU of a PAE kernel does; machine_kexec_32.c passes
     // boot_cpu_has(X86_FEATURE_PAE).
     {"cr4", all_bits, 0, "every extension off", source},
+    {"cs", all_bits, kernel_cs, "the kernel's own code segment, which is flat", segments},
+    data("ds"),
+    data("es"),
+    data("ss"),
+    gone("gdtr_base", gdt),
+    gone("gdtr_limit", gdt),
+    gone("idtr_base", idt),
+    gone("idtr_limit", idt),
 };
 
 }  // namespace

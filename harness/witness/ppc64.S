@@ -5,7 +5,8 @@
  * copied the first 0x100 bytes at the entry to address 0 and sent all other CPUs to 0x60, those in big endian
  * (kexec_sequence and kexec_wait, arch/powerpc/kernel/misc_64.S). There they stay.
  *
- * SPRG0 and SPRG1 are the registers that are not reported: they hold r30 and lr until memory can be addressed.
+ * SPRG0 and SPRG1 are the registers that are not reported: they hold r30 and lr until memory can be addressed. `head`
+ * is none: it is 1 where the copy at address 0 is as it should be, else 0.
  *
  * witness-flags: -mcpu=power8 -mabi=elfv2 -mcmodel=medium -msoft-float -mno-altivec -mno-vsx
  */
@@ -20,8 +21,15 @@
 #endif
 
 /* The order of the names is the order of the slots. */
-#define COUNT 43
+#define COUNT 47
 #define SLOT(n) ((n) * 8)
+/* Every CPU from POWER8 on lets a kernel read them. Source: arch/powerpc/include/asm/reg.h (SPRN_AMR and so on). */
+#define SPR_AMR 29
+#define SPR_IAMR 61
+#define SPR_UAMOR 157
+/* Bytes that an entry may lie behind the first by; bytes that the kernel copies. */
+#define ENTRY_ROOM 64
+#define HEAD_SIZE 0x100
     .section .rodata, "a"
     .globl witness_register_names, witness_register_count
     .hidden witness_register_names, witness_register_count
@@ -31,7 +39,7 @@ witness_register_names:
     .asciz "r16"; .asciz "r17"; .asciz "r18"; .asciz "r19"; .asciz "r20"; .asciz "r21"; .asciz "r22"; .asciz "r23"
     .asciz "r24"; .asciz "r25"; .asciz "r26"; .asciz "r27"; .asciz "r28"; .asciz "r29"; .asciz "r30"; .asciz "r31"
     .asciz "lr"; .asciz "ctr"; .asciz "xer"; .asciz "cr"; .asciz "msr"; .asciz "srr0"; .asciz "srr1"; .asciz "dec"
-    .asciz "pvr"; .asciz "tb"; .asciz "sprg3"
+    .asciz "pvr"; .asciz "tb"; .asciz "sprg3"; .asciz "amr"; .asciz "iamr"; .asciz "uamor"; .asciz "head"
     .balign 8
 witness_register_count:
     .long COUNT
@@ -48,6 +56,7 @@ stack:
 stack_top:
 
     .section .entry, "ax"
+entry:
     /* The first 64 bytes do nothing: an entry may be any word among them (layout/entry). */
     .rept 16
     nop
@@ -98,6 +107,34 @@ save_special:
     std 3, SLOT(41)(30)
     mfsprg 3, 3
     std 3, SLOT(42)(30)
+    mfspr 3, SPR_AMR
+    std 3, SLOT(43)(30)
+    mfspr 3, SPR_IAMR
+    std 3, SLOT(44)(30)
+    mfspr 3, SPR_UAMOR
+    std 3, SLOT(45)(30)
+    /* The copy of the head, compared with its original before witness_machine_init writes behind it. What r4 says is
+     * believed only where it is an entry of this image. */
+    bcl 20, 31, 1f
+1:  mflr 3
+    addis 3, 3, (entry - 1b)@ha
+    addi 3, 3, (entry - 1b)@l
+    ld 4, SLOT(4)(30)
+    subf 3, 3, 4
+    li 5, 0
+    cmpldi 3, ENTRY_ROOM
+    bge 3f
+    li 3, HEAD_SIZE / 4
+    mtctr 3
+    li 6, 0
+2:  lwz 7, 0(6)
+    lwzx 8, 4, 6
+    cmplw 7, 8
+    bne 3f
+    addi 6, 6, 4
+    bdnz 2b
+    li 5, 1
+3:  std 5, SLOT(46)(30)
     /* The stack grows down; its first frame needs 32 bytes of the caller's own (ELF v2 ABI 2.2.3). */
     addis 1, 30, (stack_top - witness_registers - 64)@ha
     addi 1, 1, (stack_top - witness_registers - 64)@l

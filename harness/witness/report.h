@@ -98,10 +98,12 @@ class WitnessReport {
 
 /// What the image was loaded with, as far as promises depend on it.
 struct Handover {
-  bool jump = false;                      ///< KEXEC_PRESERVE_CONTEXT
-  std::optional<std::uint64_t> entry;     ///< nothing: rules of it are not checked
-  std::optional<std::uint64_t> demanded;  ///< address of the segment that the kernel demands; likewise
-  bool hypervisor = false;                ///< the kernel was started at the level that hypervisors run at
+  bool jump = false;                       ///< KEXEC_PRESERVE_CONTEXT
+  std::optional<std::uint64_t> entry;      ///< nothing: rules of it are not checked
+  std::optional<std::uint64_t> demanded;   ///< address of the segment that the kernel demands; likewise
+  bool hypervisor = false;                 ///< the kernel was started at the level that hypervisors run at
+  std::optional<std::uint64_t> tree = {};  ///< address of the last segment that begins as a device tree does
+  std::optional<std::uint64_t> cpu = {};   ///< the machine's number of the CPU that jumps, where that is known
 };
 
 /// Ways in which the registers at entry differ from what the target's kernel promises, a sentence each. An unknown

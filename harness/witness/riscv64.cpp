@@ -20,7 +20,11 @@ constexpr std::string_view cleared = "all registers that carry nothing are clear
 constexpr RegisterRule zero(std::string_view name) { return {name, all_bits, 0, cleared, relocate}; }
 
 constexpr RegisterRule rules[] = {
-    {"a0", ~std::uint64_t{0xfff}, 0, "the hart's id", relocate},
+    {.name = "a0",
+     .mask = ~std::uint64_t{0xfff},
+     .text = "the hart's id",
+     .source = "arch/riscv/kernel/machine_kexec.c: machine_kexec (this_hart_id)",
+     .is = RegisterRule::Is::cpu},
     {.name = "a1",
      .mask = all_bits,
      .text = "the device tree's segment",

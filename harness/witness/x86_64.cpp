@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The state at entry on x86_64: 64-bit mode, identity-mapped, interrupts off, general registers zero.
 //
-// All of it is done by identity_mapped in arch/x86/kernel/relocate_kernel_64.S; seen alike on Debian's 6.1.192 and
-// 6.12.117, through reboot(2) and through a panic. With KEXEC_PRESERVE_CONTEXT general registers hold leftovers and
-// %rsp the kernel's swap page. Not promised, and not looked at: otherwise %rsp (left alone), cr2, cr3, segment
-// selectors, and the GDT and IDT, whose limits machine_kexec_64.c sets to 0 in both.
+// Most of it is done by identity_mapped in arch/x86/kernel/relocate_kernel_64.S; seen alike on Debian's 6.1.192 and
+// 6.12.117, through reboot(2) and through a panic. Before it machine_kexec loads the data segments from the kernel's
+// GDT (arch/x86/kernel/machine_kexec_64.c). With KEXEC_PRESERVE_CONTEXT general registers hold leftovers and %rsp the
+// kernel's swap page. Not promised, and not looked at: otherwise %rsp (left alone), cr2, cr3, cs (never loaded), and
+// where GDT and IDT are.
 #include "harness/witness/entry_state.h"
 
 namespace kexlab::witness {
@@ -31,6 +32,20 @@ constexpr RegisterRule zero(std::string_view name) {
   return {name, all_bits, 0, zeroed, source, false, RegisterRule::When::boot};
 }
 
+// Source: arch/x86/include/asm/segment.h, 64 bits (__KERNEL_DS).
+constexpr std::uint64_t kernel_ds = 0x18;
+
+constexpr RegisterRule data(std::string_view name) {
+  return {name, all_bits, kernel_ds, "the kernel's own data segment",
+          "arch/x86/kernel/machine_kexec_64.c: load_segments"};
+}
+
+// 6.1 and 6.12 leave no tables: their limits are 0 (native_gdt_invalidate, native_idt_invalidate in
+// machine_kexec_64.c). Newer kernels do that in relocate_kernel, and then load small ones of their own
+// (relocate_kernel_64.S of 7.2: kexec_debug_gdt, of four entries; kexec_debug_idt, of sixteen). Nowhere are they the
+// kernel's, which are larger: GDT_ENTRIES is 16, IDT_ENTRIES 256.
+constexpr std::uint64_t small_gdt = 4 * 8 - 1, small_idt = 16 * 16 - 1;
+
 constexpr RegisterRule rules[] = {
     zero("rax"),
     zero("rbx"),
@@ -55,6 +70,13 @@ constexpr RegisterRule rules[] = {
     {"cr4", ~(cr4_la57 | cr4_mce), cr4_pae, "physical address extension and nothing else", source},
     {"rsp", call_stack, call_stack, "called on the last words of the swap page", source, false,
      RegisterRule::When::jump},
+    data("ds"),
+    data("es"),
+    data("ss"),
+    data("fs"),
+    data("gs"),
+    {"gdtr_limit", ~small_gdt, 0, "the kernel's GDT is gone", "arch/x86/kernel/machine_kexec_64.c: machine_kexec"},
+    {"idtr_limit", ~small_idt, 0, "the kernel's IDT is gone", "arch/x86/kernel/machine_kexec_64.c: machine_kexec"},
     {"efer", efer_lme | efer_lma, efer_lme | efer_lma, "long mode", "arch/x86/kernel/relocate_kernel_64.S: .code64"},
 };
 

@@ -17,12 +17,25 @@ bool begins_with(const Segment& segment, const Bytes& demanded) {
   return !segment.pieces.empty() && segment.pieces.front().bytes == demanded;
 }
 
+// Source: include/linux/of_fdt.h (OF_DT_HEADER).
+constexpr std::uint32_t tree_magic = 0xd00dfeed;
+
+bool begins_as_tree(const Segment& segment) {
+  return !segment.pieces.empty() &&
+         read_int<std::uint32_t>(segment.pieces.front().bytes, 0, std::endian::big) == tree_magic;
+}
+
 }  // namespace
 
 const Segment* find_demanded(const Plan& plan, const Bytes& demanded) {
   const auto found = std::find_if(plan.segments.begin(), plan.segments.end(),
                                   [&](const Segment& segment) { return begins_with(segment, demanded); });
   return found == plan.segments.end() ? nullptr : &*found;
+}
+
+const Segment* find_last_tree(const Plan& plan) {
+  const auto found = std::find_if(plan.segments.rbegin(), plan.segments.rend(), begins_as_tree);
+  return found == plan.segments.rend() ? nullptr : &*found;
 }
 
 bool meet_demand(Plan& plan, const Bytes& demanded) {

@@ -29,6 +29,24 @@ TEST(Demand, IsFoundWhereItWasMet) {
   EXPECT_EQ(find_demanded(plan, demanded), &plan.segments[1]);
 }
 
+Segment beginning_with(std::initializer_list<unsigned> values) {
+  Bytes bytes;
+  for (const auto value : values) bytes.push_back(std::byte(value));
+  Segment segment = of_pattern(8);
+  segment.pieces.insert(segment.pieces.begin(), Piece::of(std::move(bytes)));
+  return segment;
+}
+
+TEST(LastTree, IsTheLastSegmentThatBeginsWithTheMagicNumber) {
+  Plan plan{.segments = {of_pattern(8), beginning_with({0xed, 0xfe, 0x0d, 0xd0}), beginning_with({0xd0, 0x0d, 0xfe}),
+                         Segment{}}};
+  EXPECT_EQ(find_last_tree(plan), nullptr);
+  plan.segments[0] = plan.segments[2] = beginning_with({0xd0, 0x0d, 0xfe, 0xed});
+  EXPECT_EQ(find_last_tree(plan), &plan.segments[2]);
+  plan.segments[2] = of_pattern(8);
+  EXPECT_EQ(find_last_tree(plan), &plan.segments[0]);
+}
+
 TEST(Demand, LeavesTheOtherContentsAndTheSizeOfTheBuffer) {
   Plan plan{.segments = {of_pattern(100)}};
   ASSERT_TRUE(meet_demand(plan, demanded));

@@ -69,6 +69,8 @@ const Arch* find_arch_by_elf(std::uint16_t elf_machine, unsigned bits, std::endi
 bool meet_demand(Plan& plan, const Bytes& demanded);
 /// The first segment whose contents begin with what meet_demand put there, or nullptr.
 const Segment* find_demanded(const Plan& plan, const Bytes& demanded);
+/// The last segment whose contents begin, in bytes of the plan's own, as a flattened device tree does, or nullptr.
+const Segment* find_last_tree(const Plan& plan);
 /// A segment of its own for what is demanded, in the highest whole pages of `free` that hold it (`page` bytes each, a
 /// power of two), for plans whose buffers cannot meet the demand. Nothing where no free block is large enough.
 std::optional<Segment> demanded_segment(const RangeSet& free, Bytes demanded, std::uint64_t page);

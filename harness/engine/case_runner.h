@@ -110,6 +110,7 @@ class CaseRunner {
 
   // what the running kernel is (situation.cpp)
   Result<const Facts*> facts();
+  [[nodiscard]] const images::Kernel& kernel_now() const;
   Result<model::Situation> situation();
   Result<wire::Message> ask(wire::Message request);
 
@@ -118,6 +119,9 @@ class CaseRunner {
   Verdict check_release(const Dump& dump, std::string_view vmcoreinfo);
   Verdict check_end(std::uint64_t end);
   Verdict check_contents(const Dump& dump);
+  Verdict check_inside(const Dump& dump);
+  Verdict check_odd_read(std::uint64_t offset, bool& told);
+  [[nodiscard]] bool is_file_loaded() const;
   Verdict check_known_page(const Dump& dump, std::size_t number);
   Verdict check_read_at_once(std::uint64_t offset, std::uint64_t first, std::uint64_t second);
   Verdict check_mapping(const Range& window);
@@ -156,6 +160,7 @@ class CaseRunner {
   Verdict from_error(const Error& error) const;
   /// What a read of the dump that failed says: an errno is the kernel's answer, all else is the harness'.
   Verdict unread(const Error& error, std::uint64_t offset, std::uint64_t size) const;
+  Verdict unmapped(const Error& error, std::uint64_t offset, std::uint64_t size) const;
   Verdict silent(const Error& error, const Plan* plan, StepRecord& record);
   [[nodiscard]] witness::Handover handover_of(const Loaded& loaded) const;
   Verdict hear_witness(const Loaded& loaded, StepRecord& record);
@@ -202,10 +207,12 @@ class CaseRunner {
   std::optional<Meminfo> noted_memory_;
   RangeSet noted_ram_;  ///< System RAM when it was noted
   bool lock_held_ = false;
-  bool crashed_idle_ = false;      ///< it may have crashed in no task's name
-  bool started_by_crash_ = false;  ///< the running kernel is a crash kernel
-  bool loaded_ = false;            ///< a slot may hold another image than before the case
-  bool dirty_ = false;             ///< something else was changed
+  std::map<std::string, std::string> crashed_config_;  ///< its configuration; empty: not known
+  bool crashed_idle_ = false;                          ///< it may have crashed in no task's name
+  bool crashed_by_panic_ = false;                      ///< it crashed because it was asked to, not by a fault
+  bool started_by_crash_ = false;                      ///< the running kernel is a crash kernel
+  bool loaded_ = false;                                ///< a slot may hold another image than before the case
+  bool dirty_ = false;                                 ///< something else was changed
 };
 
 /// What the model must know of a machine and its kernel; nothing loaded, nothing forbidden, no lock held.

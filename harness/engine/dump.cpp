@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <sstream>
 
 #include "harness/engine/vmcoreinfo.h"
 #include "harness/model/contract.h"
 #include "kexlab/crash.h"
+#include "kexlab/text.h"
 
 namespace kexlab::engine {
 namespace {
@@ -64,10 +66,47 @@ std::string text_of(const RangeSet& set) {
   return text;
 }
 
+// Where a crash kernel's command line says that the dump's headers lie: elfcorehdr=[size@]address, each with a suffix
+// perhaps. Nothing where there is no such word. Source: kernel/crash_dump.c, later fs/proc/vmcore.c (setup_elfcorehdr).
+std::optional<std::uint64_t> elfcorehdr_of(const std::string& cmdline) {
+  constexpr std::string_view word = "elfcorehdr=";
+  std::istringstream words(cmdline);
+  std::optional<std::uint64_t> found;  // the last counts
+  for (std::string one; words >> one;) {
+    if (!one.starts_with(word)) continue;
+    std::string_view value = std::string_view(one).substr(word.size());
+    if (const auto at = value.find('@'); at != std::string_view::npos) value.remove_prefix(at + 1);
+    constexpr std::string_view suffixes = "KMG";
+    const auto suffix = value.empty() ? std::string_view::npos : suffixes.find(value.back());
+    if (suffix != std::string_view::npos) value.remove_suffix(1);
+    const auto number = value.starts_with("0x") ? parse_hex(value) : parse_unsigned(value, 10);
+    if (number) found = suffix == std::string_view::npos ? *number : *number << (10 * (suffix + 1));
+  }
+  return found;
+}
+
 std::optional<std::uint64_t> physical_of(std::string_view vmcoreinfo, const Machine& crashed, std::uint64_t address) {
   const auto& dumped = model::contract_of(crashed.arch).dumped;
   if (dumped.physical == nullptr) return std::nullopt;
-  return dumped.physical(address, [&](std::string_view key) { return number_in_vmcoreinfo(vmcoreinfo, key); });
+  return dumped.physical(address, [&](std::string_view key) {
+    const bool has_kind = key.find('(') != std::string_view::npos;  // NUMBER(…), OFFSET(…)
+    return has_kind ? number_in_vmcoreinfo(vmcoreinfo, key) : hex_in_vmcoreinfo(vmcoreinfo, key);
+  });
+}
+
+// The first MiB is the crash kernel's to use on PCs, so no dump has it: arch/x86/kernel/crash.c,
+// elf_header_exclude_ranges.
+constexpr Range first_mib{0, std::uint64_t{1} << 20};
+
+/// What of the dump is no memory of the crashed kernel's. Headers name bytes where memory ends inside a page, and the
+/// rest of the page is then seen as well. Hot-plugged memory has a word more: "System RAM (kmem)".
+RangeSet beside_ram(RangeSet have, const Machine& crashed) {
+  for (const MemoryEntry& entry : crashed.memory.entries) {
+    if (!entry.name.starts_with("System RAM")) continue;
+    have.remove({align_down(entry.range.start, crashed.page_size),
+                 align_up(entry.range.end, crashed.page_size).value_or(entry.range.end)});
+  }
+  return have;
 }
 
 }  // namespace
@@ -106,19 +145,24 @@ Result<Dump> parse_dump(ByteView head) {
   }
 }
 
-std::string wrong_memory(const Dump& dump, const Machine& crashed) {
-  const bool firmware_too = model::contract_of(crashed.arch).dumped.firmware_in_reservation;
+std::string wrong_memory(const Dump& dump, const Machine& crashed, bool made_by_kernel) {
+  const auto& dumped = model::contract_of(crashed.arch).dumped;
+  const bool firmware_too = dumped.firmware_in_reservation;
   const RangeSet have = dump.memory();
   RangeSet want = dumpable_ram(crashed);
-  // The first MiB is the crash kernel's to use on PCs, so no dump has it: arch/x86/kernel/crash.c,
-  // elf_header_exclude_ranges.
-  want.remove(Range{0, std::uint64_t{1} << 20});
+  want.remove(first_mib);
   for (const auto& range : have.ranges()) want.remove(range);
   if (!want.ranges().empty()) return "memory of the crashed kernel is not in it: " + text_of(want);
   for (const Range& reservation : crashed.memory.named("Crash kernel")) {
     if (firmware_too ? have.contains(reservation) : have.overlaps(reservation))
       return "the crash kernel's own memory is in it: " + reservation.str();
   }
+  if (made_by_kernel && dumped.first_mib_left_out && have.overlaps(first_mib))
+    return "memory of the first MiB is in it, which the crash kernel uses";
+  // A crash kernel that makes the headers does so by what the machine has, which mem= may keep from the crashed kernel.
+  if (dumped.made_by_crash_kernel || crashed.memory.ram().ranges().empty()) return {};
+  if (const RangeSet beside = beside_ram(have, crashed); !beside.ranges().empty())
+    return "what was no memory of the crashed kernel is in it: " + text_of(beside);
   return {};
 }
 
@@ -140,6 +184,24 @@ std::string wrong_addresses(const Dump& dump, std::uint64_t text) {
   }
   if (has_text) return {};
   return fmt::format("no part of it has the kernel's text, at the virtual address 0x{:x}", text);
+}
+
+std::string wrong_headers_place(const Machine& crash_kernel) {
+  if (!model::contract_of(crash_kernel.arch).dumped.headers_left_out) return {};
+  const auto headers = elfcorehdr_of(crash_kernel.cmdline);
+  if (!headers || !crash_kernel.memory.ram().contains(Range{*headers, *headers + 1})) return {};
+  return fmt::format("the dump's headers at 0x{:x} lie in its System RAM", *headers);
+}
+
+std::string wrong_identity(const Dump& dump, std::string_view vmcoreinfo, const Machine& crashed) {
+  if (!model::contract_of(crashed.arch).dumped.made_by_crash_kernel) return {};
+  if (hex_in_vmcoreinfo(vmcoreinfo, "IDENTITYBASE")) return {};
+  for (const auto& part : dump.parts) {
+    if (part.type == PT_LOAD && part.virtual_start != part.physical.start)
+      return fmt::format("the part at 0x{:x} has the virtual address 0x{:x}, and the kernel's are the physical ones",
+                         part.physical.start, part.virtual_start);
+  }
+  return {};
 }
 
 std::string wrong_text(std::string_view vmcoreinfo, const Machine& crashed) {
@@ -167,6 +229,28 @@ Result<std::optional<std::uint64_t>> release_in_dump(const Dump& dump, std::stri
     return fail(Errc::corrupt, asked,
                 fmt::format("init_uts_ns is at 0x{:x} by its vmcoreinfo, which is in no PT_LOAD", *physical));
   return std::optional(part->offset + (*physical - part->physical.start));
+}
+
+std::vector<std::uint64_t> swap_border(const Machine& crashed) {
+  if (!model::contract_of(crashed.arch).dumped.made_by_crash_kernel) return {};
+  std::vector<std::uint64_t> out;
+  for (const Range& reservation : crashed.memory.named("Crash kernel")) {
+    if (reservation.size() <= crashed.page_size) continue;
+    out.push_back(reservation.size() - crashed.page_size);
+    out.push_back(reservation.size());
+  }
+  return out;
+}
+
+std::vector<std::uint64_t> pages_inside(const DumpPart& part, std::uint64_t page) {
+  constexpr std::uint64_t most = 8;
+  const auto begin = align_up(part.offset, page);
+  const std::uint64_t end = align_down(part.offset + part.physical.size(), page);
+  if (!begin || *begin >= end) return {};
+  const std::uint64_t pages = (end - *begin) / page, count = std::min(pages, most);
+  std::vector<std::uint64_t> out;
+  for (std::uint64_t i = 0; i < count; ++i) out.push_back(*begin + (2 * i + 1) * pages / (2 * count) * page);
+  return out;
 }
 
 std::vector<std::uint64_t> borders(const Dump& dump, std::uint64_t page) {

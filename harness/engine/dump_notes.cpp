@@ -74,8 +74,47 @@ class CpuStates {
       return fmt::format("its stack pointer 0x{:x} is no address of the kernel's", sp);
     return {};
   }
+  /// What is wrong with the other registers of a CPU whose kernel saved them in the middle of its own code, or empty.
+  [[nodiscard]] std::string wrong_in_called(ByteView state, std::uint64_t text) const {
+    for (const auto& rule : dumped_.called) {
+      const std::uint64_t found = word(state, rule.index);
+      if (is_kept(rule, found, word(state, dumped_.stack_pointer), text)) continue;
+      return fmt::format("its register {} is 0x{:x}, which is not {}", rule.name, found, wanted_by(rule));
+    }
+    return {};
+  }
 
  private:
+  using Rule = model::DumpRegister;
+
+  [[nodiscard]] bool is_kept(const Rule& rule, std::uint64_t found, std::uint64_t sp, std::uint64_t text) const {
+    constexpr std::uint64_t largest_stack = 64 << 10;  // with KASAN
+    switch (rule.is) {
+      case Rule::Is::text:
+        return found >= text && found - text < most_text;
+      case Rule::Is::kernel:
+        return (found >> (8 * bytes_ - 1)) != 0;
+      case Rule::Is::near_stack:
+        return found >= sp && found - sp < largest_stack;
+      case Rule::Is::bits:
+        return (found & rule.mask) == rule.value;
+    }
+    return true;
+  }
+  static std::string wanted_by(const Rule& rule) {
+    switch (rule.is) {
+      case Rule::Is::text:
+        return "in the kernel's text";
+      case Rule::Is::kernel:
+        return "an address of the kernel's";
+      case Rule::Is::near_stack:
+        return "on the stack";
+      case Rule::Is::bits:
+        return fmt::format("0x{:x} under the mask 0x{:x}", rule.value, rule.mask);
+    }
+    return {};
+  }
+
   /// More than any kernel's text. Debian's have 13 to 30 MiB.
   static constexpr std::uint64_t most_text = std::uint64_t{64} << 20;
 
@@ -103,7 +142,7 @@ class CpuStates {
 std::string wrong_in_vmcoreinfo(const std::string& text, const CrashedKernel& crashed) {
   if (text.find("OSRELEASE=" + crashed.release + "\n") == std::string::npos)
     return "no vmcoreinfo names the crashed kernel's release " + printable(crashed.release);
-  return missing_in_vmcoreinfo(text, crashed.machine);
+  return missing_in_vmcoreinfo(text, crashed.machine, crashed.config);
 }
 
 std::string wrong_in_states(const std::vector<ByteView>& cpus, const CpuStates& states) {
@@ -117,15 +156,52 @@ std::string wrong_in_states(const std::vector<ByteView>& cpus, const CpuStates& 
   return {};
 }
 
-std::string wrong_in_crashing_cpu(const std::vector<ByteView>& cpus, const CpuStates& states, bool idle,
-                                  std::uint64_t text) {
+std::string wrong_in_crashing_cpu(const std::vector<ByteView>& cpus, const CpuStates& states,
+                                  const CrashedKernel& crashed, std::uint64_t text) {
   std::string wrong = "no CPU state tells the task that crashed the kernel (pr_pid)";
   for (const ByteView state : cpus) {
-    if (states.task(state) == 0 && !idle) continue;
+    if (states.task(state) == 0 && !crashed.idle) continue;
     wrong = states.wrong_in_kernel(state, text);
+    if (wrong.empty() && crashed.panicked) wrong = states.wrong_in_called(state, text);
     if (wrong.empty()) return {};
   }
   return wrong;
+}
+
+std::string wrong_in_note(const Note& note, const model::DumpNote& rule, std::endian order) {
+  if (note.contents.size() != rule.size)
+    return fmt::format("its note {} of type 0x{:x} has {} bytes, a whole one {}", note.name, note.type,
+                       note.contents.size(), rule.size);
+  if (rule.multiple_of == 0) return {};
+  const auto value = read_int<std::uint32_t>(note.contents, 0, order).value_or(0);
+  if (value != 0 && value % rule.multiple_of == 0) return {};
+  return fmt::format("its note {} of type 0x{:x} tells 0x{:x}, no multiple of {}", note.name, note.type, value,
+                     rule.multiple_of);
+}
+
+std::string wrong_in_further_notes(const std::vector<Note>& notes, std::endian order, const CrashedKernel& crashed) {
+  using Given = model::DumpNote::Given;
+  bool some = false;  // of those that each CPU has or none
+  const auto rules = model::contract_of(crashed.machine.arch).dumped.notes;
+  const auto is_of = [](const model::DumpNote& rule, const Note& note) {
+    return note.type == rule.type && note.name == rule.name;
+  };
+  for (const auto& rule : rules) {
+    const auto found = std::count_if(notes.begin(), notes.end(), [&](const Note& note) { return is_of(rule, note); });
+    some = some || (rule.given == Given::each_cpu_or_none && found != 0);
+  }
+  for (const auto& rule : rules) {
+    unsigned found = 0;
+    for (const Note& note : notes) {
+      if (!is_of(rule, note)) continue;
+      ++found;
+      if (auto wrong = wrong_in_note(note, rule, order); !wrong.empty()) return wrong;
+    }
+    const unsigned want = rule.given == Given::once ? 1 : crashed.cpus;
+    if (found != want && (rule.given != Given::each_cpu_or_none || some))
+      return fmt::format("it has {} notes {} of type 0x{:x}, expected {}", found, rule.name, rule.type, want);
+  }
+  return {};
 }
 
 }  // namespace
@@ -134,7 +210,8 @@ Notes read_notes(ByteView bytes, std::endian order, const CrashedKernel& crashed
   const CpuStates states(crashed.machine, order);
   Notes found;
   std::vector<ByteView> cpus;
-  for (const Note& note : parse_notes(bytes, order)) {
+  const auto notes = parse_notes(bytes, order);
+  for (const Note& note : notes) {
     if (note.name == "VMCOREINFO") {
       found.vmcoreinfo = as_text(note.contents);
       if (note.type != vmcoreinfo_type) {
@@ -151,9 +228,10 @@ Notes read_notes(ByteView bytes, std::endian order, const CrashedKernel& crashed
   if (!cpus.empty() && cpus.size() != crashed.cpus)
     found.wrong =
         fmt::format("it holds the state of {} CPUs, {} ran when the kernel crashed", cpus.size(), crashed.cpus);
+  if (found.wrong.empty()) found.wrong = wrong_in_further_notes(notes, order, crashed);
   if (found.wrong.empty())
     found.wrong =
-        wrong_in_crashing_cpu(cpus, states, crashed.idle, symbol_in_vmcoreinfo(found.vmcoreinfo, "_stext").value_or(0));
+        wrong_in_crashing_cpu(cpus, states, crashed, symbol_in_vmcoreinfo(found.vmcoreinfo, "_stext").value_or(0));
   return found;
 }
 

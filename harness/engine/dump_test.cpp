@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "harness/engine/vmcoreinfo_sample.h"
 
@@ -102,6 +103,71 @@ TEST(DumpMemory, of_firmware_in_the_reservation_may_be_in_it_on_powerpc) {
   EXPECT_NE(wrong_memory(with_firmware, crashed), "");
 }
 
+TEST(DumpMemory, is_all_memory) {
+  Machine hole = machine();
+  hole.memory.entries[0].range.end = 1023 * mib;
+  EXPECT_THAT(wrong_memory(dump(), hole),
+              HasSubstr("what was no memory of the crashed kernel is in it: 0x3ff00000-0x3fffffff (1 MiB)"));
+  hole.memory.entries.push_back({{1023 * mib, 1024 * mib}, 0, "System RAM (kmem)"});
+  EXPECT_EQ(wrong_memory(dump(), hole), "");
+  Machine inside_a_page = machine();
+  inside_a_page.memory.entries[0].range.end -= 512;
+  EXPECT_EQ(wrong_memory(dump(), inside_a_page), "");
+  inside_a_page.memory.entries[0].range.end -= page;
+  EXPECT_NE(wrong_memory(dump(), inside_a_page), "");
+}
+
+TEST(DumpMemory, is_what_the_machine_has_where_the_crash_kernel_makes_the_headers) {
+  Machine crashed = machine();
+  crashed.arch = "s390x";
+  crashed.memory.entries[0].range.end = 1023 * mib;  // mem=1023M
+  EXPECT_EQ(wrong_memory(dump(), crashed), "");
+}
+
+TEST(DumpMemory, has_nothing_of_the_first_mib_where_the_kernel_makes_the_headers) {
+  Machine crashed = machine();
+  crashed.memory.entries.push_back({{page, mib}, 0, "System RAM"});
+  EXPECT_EQ(wrong_memory(dump(), crashed, true), "");
+  Dump low = dump();
+  low.parts.push_back(load(page, {mib - page, mib}, map + mib - page));
+  EXPECT_EQ(wrong_memory(low, crashed), "");
+  EXPECT_THAT(wrong_memory(low, crashed, true), HasSubstr("memory of the first MiB is in it"));
+  crashed.arch = "arm64";
+  EXPECT_EQ(wrong_memory(low, crashed, true), "");
+}
+
+TEST(DumpHeaders, lie_outside_a_pcs_memory_map) {
+  Machine crash_kernel;
+  crash_kernel.arch = "x86_64";
+  crash_kernel.memory.entries = {{{512 * mib, 639 * mib}, 0, "System RAM"}};
+  const auto said = [&](const char* cmdline) {
+    crash_kernel.cmdline = cmdline;
+    return wrong_headers_place(crash_kernel);
+  };
+  EXPECT_EQ(said("console=ttyS0"), "");
+  EXPECT_EQ(said("elfcorehdr=0x27f00000 console=ttyS0"), "");
+  EXPECT_EQ(said("elfcorehdr=0x27efffff"), "the dump's headers at 0x27efffff lie in its System RAM");
+  EXPECT_NE(said("console=ttyS0 elfcorehdr=0x1000@0x20000000"), "");
+  EXPECT_NE(said("elfcorehdr=638M"), "");
+  EXPECT_EQ(said("elfcorehdr=639M"), "");
+  EXPECT_EQ(said("noelfcorehdr=638M elfcorehdr="), "");
+  crash_kernel.arch = "mips64el";
+  EXPECT_EQ(said("elfcorehdr=638M"), "");
+}
+
+TEST(DumpAddresses, are_the_physical_ones_where_the_kernels_are) {
+  Machine crashed = machine();
+  crashed.arch = "s390x";
+  Dump low{.parts = {{PT_NOTE, 0x1000, {0, 0x800}, 0},
+                     load(page, {0, 512 * mib}, 0),
+                     load(513 * mib, {640 * mib, 1024 * mib}, 640 * mib)}};
+  EXPECT_EQ(wrong_identity(low, "KERNELOFFSET=0\n", crashed), "");
+  low.parts[2].virtual_start = 0;
+  EXPECT_THAT(wrong_identity(low, "KERNELOFFSET=0\n", crashed), HasSubstr("the part at 0x28000000 has the virtual"));
+  EXPECT_EQ(wrong_identity(low, "IDENTITYBASE=f000000000\nKERNELOFFSET=0\n", crashed), "");
+  EXPECT_EQ(wrong_identity(low, "", machine()), "");
+}
+
 TEST(DumpAddresses, have_the_text_and_one_map) { EXPECT_EQ(wrong_addresses(dump(), stext), ""); }
 
 TEST(DumpAddresses, that_are_wrong_are_told) {
@@ -125,6 +191,47 @@ TEST(DumpText, lies_where_vmcoreinfo_says) {
   EXPECT_EQ(wrong_text(sample_vmcoreinfo(), moved), "");
 }
 
+/// The kernel's text by vmcoreinfo, and where it lies.
+struct Text {
+  const char* arch;
+  const char* vmcoreinfo;
+  std::uint64_t physical;
+};
+void PrintTo(const Text& text, std::ostream* out) { *out << text.arch; }
+class DumpTexts : public testing::TestWithParam<Text> {};
+
+TEST_P(DumpTexts, are_found_to_the_page) {
+  Machine crashed;
+  crashed.arch = GetParam().arch;
+  for (const bool right : {true, false}) {
+    const std::uint64_t start = GetParam().physical + (right ? 0 : page);
+    crashed.memory.entries = {{{start, start + mib}, 1, "Kernel code"}};
+    EXPECT_EQ(wrong_text(GetParam().vmcoreinfo, crashed).empty(), right) << start;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(arches, DumpTexts,
+                         testing::Values(Text{"riscv64",
+                                              "SYMBOL(_stext)=ffffffff80002000\nNUMBER(KERNEL_LINK_ADDR)="
+                                              "0xffffffff80000000\nNUMBER(va_kernel_pa_offset)=0xfffffffeffe00000\n",
+                                              0x80202000},
+                                         Text{"loongarch64", "SYMBOL(_stext)=9000000000201000\n", 0x201000},
+                                         Text{"ppc", "SYMBOL(_stext)=c0001000\n", 0x1000},
+                                         Text{"s390x", "SYMBOL(_stext)=100000\nKERNELOFFSET=0\n", 0x100000}),
+                         [](const auto& row) { return std::string(row.param.arch); });
+
+TEST(DumpText, is_not_looked_for_where_its_place_is_not_told) {
+  Machine crashed;
+  crashed.memory.entries = {{{mib, 2 * mib}, 1, "Kernel code"}};
+  for (const auto& [arch, told] :
+       {std::pair("riscv64", "SYMBOL(_stext)=ffffffff80002000\n"),
+        std::pair("loongarch64", "SYMBOL(_stext)=ffff800000201000\n"), std::pair("ppc", "SYMBOL(_stext)=80001000\n"),
+        std::pair("s390x", "SYMBOL(_stext)=3ffe0100000\nIDENTITYBASE=ab00000000\n")}) {
+    crashed.arch = arch;
+    EXPECT_EQ(wrong_text(told, crashed), "") << arch;
+  }
+}
+
 TEST(DumpRelease, stands_in_init_uts_ns) {
   const auto at = release_in_dump(dump(), sample_vmcoreinfo(), machine());
   ASSERT_TRUE(at) << at.error().str();
@@ -134,6 +241,25 @@ TEST(DumpRelease, stands_in_init_uts_ns) {
   Dump cut = dump();
   cut.parts.resize(1);
   EXPECT_THAT(release_in_dump(cut, sample_vmcoreinfo(), machine()).error().broke, HasSubstr("in no PT_LOAD"));
+}
+
+TEST(DumpWindows, span_the_border_of_the_swap) {
+  Machine crashed = machine();
+  EXPECT_THAT(swap_border(crashed), testing::IsEmpty());
+  crashed.arch = "s390x";  // the reservation has 128 MiB
+  EXPECT_THAT(swap_border(crashed), ElementsAre(128 * mib - page, 128 * mib));
+  const Dump low{.parts = {{PT_NOTE, 0x1000, {0, 0x800}, 0}, load(2 * page, {0, 512 * mib}, 0)}};
+  EXPECT_THAT(
+      windows(low, swap_border(crashed), page),
+      testing::IsSupersetOf({Range{128 * mib, 128 * mib + 3 * page}, Range{128 * mib + page, 128 * mib + 4 * page}}));
+}
+
+TEST(DumpPages, are_whole_and_spread_over_the_part) {
+  EXPECT_THAT(pages_inside(load(0x2000, {0, 16 * page}, 0), page),
+              ElementsAre(0x3000, 0x5000, 0x7000, 0x9000, 0xb000, 0xd000, 0xf000, 0x11000));
+  EXPECT_THAT(pages_inside(load(0x2000, {0, page}, 0), page), ElementsAre(0x2000));
+  EXPECT_THAT(pages_inside(load(0x2800, {0x800, 0x2000}, 0), page), ElementsAre(0x3000));
+  EXPECT_THAT(pages_inside(load(0x2800, {0x800, 0x1800}, 0), page), testing::IsEmpty());
 }
 
 TEST(DumpWindows, span_every_border) {

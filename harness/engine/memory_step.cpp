@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "harness/engine/case_runner.h"
+#include "harness/engine/dump.h"
 
 namespace kexlab::engine {
 namespace {
@@ -134,6 +135,7 @@ Verdict CaseRunner::memory_reserved(StepRecord& record) {
     if (missing > kept_of_reservation_bytes)
       wrong += fmt::format("{} of the reservation {} is no System RAM; ", mib(missing / 1024), reservation.str());
   }
+  if (auto headers = wrong_headers_place(facts_->machine); !headers.empty()) wrong += headers + "; ";
   if (reservations.empty()) wrong = "the kernel that crashed told of no reservation; ";
   if (wrong.empty()) return {};
   wrong.resize(wrong.size() - 2);

@@ -102,14 +102,17 @@ Result<const Facts*> CaseRunner::facts() {
   return &*facts_;
 }
 
+const images::Kernel& CaseRunner::kernel_now() const {
+  const bool first = hello_.generation == 0;
+  return !first && running_ && running_->kernel == "next" ? *stage_.next : *stage_.self;
+}
+
 Result<model::Situation> CaseRunner::situation() {
   auto found = facts();
   if (!found) return tl::unexpected(found.error());
   auto answer = ask(wire::Message{.op = "state"});
   if (!answer) return tl::unexpected(answer.error());
-  const bool first = hello_.generation == 0;
-  const images::Kernel& kernel = !first && running_ && running_->kernel == "next" ? *stage_.next : *stage_.self;
-  model::Situation now = situation_of(*facts_, hello_.release, kernel.config);
+  model::Situation now = situation_of(*facts_, hello_.release, kernel_now().config);
   now.state = state_of(*answer);
   now.lock_held = lock_held_;
   return now;

@@ -33,6 +33,10 @@ Verdict CaseRunner::on(const scenario::SwitchStep& change, StepRecord& record) {
     if (auto found = facts(); !found) return from_error(found.error());
     crashed_machine_ = facts_->machine;
     crashed_hello_ = hello_;
+    // A configuration that was found beside an image of another release would ask too much of this one.
+    const images::Kernel& kernel = kernel_now();
+    const bool is_its = kernel.release.empty() || kernel.release == hello_.release;
+    crashed_config_ = is_its ? kernel.config : std::map<std::string, std::string>();
   }
   dirty_ = true;
   if (change.land == scenario::SwitchStep::Land::back) return jump(*slot, record);
@@ -57,6 +61,7 @@ Verdict CaseRunner::on(const scenario::SwitchStep& change, StepRecord& record) {
 Status CaseRunner::leave(const scenario::SwitchStep& change) {
   using By = scenario::SwitchStep::By;
   crashed_idle_ = change.by == By::nmi;
+  crashed_by_panic_ = change.by == By::sysrq;
   if (change.by == By::nmi) return session_.guest().raise_nmi();
   const bool crash = change.how == scenario::SwitchStep::How::crash;
   wire::Message request{.op = crash ? "crash" : "reboot"};

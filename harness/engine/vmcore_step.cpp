@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "harness/engine/case_runner.h"
 #include "harness/engine/dump.h"
@@ -25,6 +26,14 @@ Verdict CaseRunner::unread(const Error& error, std::uint64_t offset, std::uint64
   if (error.code != Errc::io && error.code != Errc::not_found) return from_error(error);
   return bad(fmt::format("reading {} bytes at offset 0x{:x} gives {}", size, offset, error.broke));
 }
+
+Verdict CaseRunner::unmapped(const Error& error, std::uint64_t offset, std::uint64_t size) const {
+  if (error.code != Errc::io) return from_error(error);
+  return bad(fmt::format("mapping {} bytes at offset 0x{:x} gives {}", size, offset, error.broke));
+}
+
+// kexec_file_load has no plan.
+bool CaseRunner::is_file_loaded() const { return running_ && running_->plan.segments.empty(); }
 
 // Tools read as much as they like from wherever they like: what is read at once must be what is read in two pieces.
 Verdict CaseRunner::check_read_at_once(std::uint64_t offset, std::uint64_t first, std::uint64_t second) {
@@ -71,7 +80,42 @@ Verdict CaseRunner::check_contents(const Dump& dump) {
       return verdict;
   }
   if (stage_.target->limit("vmcore_mapping") != nullptr) return {};
-  return check_mappings(windows(dump, marker_pages_, crashed_machine_.page_size), dump.end());
+  if (auto verdict = check_inside(dump); verdict.outcome != Outcome::passed) return verdict;
+  auto known = marker_pages_;
+  for (const auto physical : swap_border(crashed_machine_)) known.push_back(physical);
+  return check_mappings(windows(dump, known, crashed_machine_.page_size), dump.end());
+}
+
+// How a page of the old memory is found depends on where it lies, so one of each part is looked at, by its mapping and
+// by a read from inside it. A page whose bytes are all alike tells nothing.
+Verdict CaseRunner::check_inside(const Dump& dump) {
+  for (const auto& part : dump.parts) {
+    if (part.type != PT_LOAD) continue;
+    bool told = false;
+    for (const auto offset : pages_inside(part, crashed_machine_.page_size)) {
+      if (auto verdict = check_odd_read(offset, told); verdict.outcome != Outcome::passed) return verdict;
+      if (told) break;
+    }
+  }
+  return {};
+}
+
+// `told` is set where the page tells something. Devices of the crashed kernel may still write, so the page is mapped
+// before and after.
+Verdict CaseRunner::check_odd_read(std::uint64_t offset, bool& told) {
+  constexpr std::uint64_t odd = 5;
+  const std::uint64_t page = crashed_machine_.page_size;
+  const auto before = map_guest_part(session_, vmcore, offset, page, soon());
+  if (!before) return unmapped(before.error(), offset, page);
+  if (std::adjacent_find(before->begin(), before->end(), std::not_equal_to<>()) == before->end()) return {};
+  const auto read = read_guest_part(session_, vmcore, offset + odd, page - odd, soon());
+  if (!read) return unread(read.error(), offset + odd, page - odd);
+  const auto after = map_guest_part(session_, vmcore, offset, page, soon());
+  if (!after) return unmapped(after.error(), offset, page);
+  told = *before == *after;
+  if (!told || std::equal(read->begin(), read->end(), before->begin() + odd, before->end())) return {};
+  return bad(fmt::format("{} bytes read from offset 0x{:x}, inside a page, are not those of its mapping", page - odd,
+                         offset + odd));
 }
 
 Verdict CaseRunner::on(const scenario::VmcoreStep&, StepRecord& record) {
@@ -81,7 +125,8 @@ Verdict CaseRunner::on(const scenario::VmcoreStep&, StepRecord& record) {
   if (!head) return unread(head.error(), 0, 64 << 10);
   auto dump = parse_dump(*head);
   if (!dump) return bad(dump.error().broke);
-  if (auto wrong = wrong_memory(*dump, crashed_machine_); !wrong.empty()) return bad(std::move(wrong));
+  if (auto wrong = wrong_memory(*dump, crashed_machine_, is_file_loaded()); !wrong.empty())
+    return bad(std::move(wrong));
   if (auto verdict = check_notes(*head, *dump); verdict.outcome != Outcome::passed) return verdict;
   if (auto verdict = check_end(dump->end()); verdict.outcome != Outcome::passed) return verdict;
   if (marker_pages_.empty())
@@ -99,12 +144,14 @@ Verdict CaseRunner::check_notes(ByteView head, const Dump& dump) {
   const auto at_hand = slice(head, offset, size);
   auto notes = at_hand ? Result<Bytes>(to_bytes(*at_hand)) : read_guest_part(session_, vmcore, offset, size, soon());
   if (!notes) return unread(notes.error(), offset, size);
-  auto found =
-      read_notes(*notes, dump.order, {crashed_machine_, crashed_hello_.release, case_.guest.cpus, crashed_idle_});
+  auto found = read_notes(
+      *notes, dump.order,
+      {crashed_machine_, crashed_hello_.release, case_.guest.cpus, crashed_idle_, crashed_by_panic_, crashed_config_});
   if (!found.wrong.empty()) return bad(std::move(found.wrong));
   if (auto wrong = wrong_text(found.vmcoreinfo, crashed_machine_); !wrong.empty()) return bad(std::move(wrong));
-  const bool made_by_kernel = running_ && running_->plan.segments.empty();  // kexec_file_load has no plan
-  if (made_by_kernel && model::contract_of(crashed_machine_.arch).dumped.text_header) {
+  if (auto wrong = wrong_identity(dump, found.vmcoreinfo, crashed_machine_); !wrong.empty())
+    return bad(std::move(wrong));
+  if (is_file_loaded() && model::contract_of(crashed_machine_.arch).dumped.text_header) {
     const auto text = symbol_in_vmcoreinfo(found.vmcoreinfo, "_stext").value_or(0);
     if (auto wrong = wrong_addresses(dump, text); !wrong.empty()) return bad(std::move(wrong));
   }
@@ -129,9 +176,7 @@ Verdict CaseRunner::check_release(const Dump& dump, std::string_view vmcoreinfo)
 Verdict CaseRunner::check_mapping(const Range& window) {
   const std::uint64_t offset = window.start, size = window.size();
   auto mapped = map_guest_part(session_, vmcore, offset, size, soon());
-  if (!mapped && mapped.error().code != Errc::io) return from_error(mapped.error());
-  if (!mapped)
-    return bad(fmt::format("mapping {} bytes at offset 0x{:x} gives {}", size, offset, mapped.error().broke));
+  if (!mapped) return unmapped(mapped.error(), offset, size);
   auto read = read_guest_part(session_, vmcore, offset, size, soon());
   if (!read) return unread(read.error(), offset, size);
   if (*mapped == *read) return {};

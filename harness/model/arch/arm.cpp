@@ -38,6 +38,13 @@ constexpr PrepareRule prepare[] = {
      check_first_word},
 };
 
+// Source: arch/arm/kernel/machine_kexec.c, later vmcore_info.c (arch_crash_save_vmcoreinfo).
+constexpr InfoLine vmcoreinfo[] = {{"CONFIG_ARM_LPAE", "ARM_LPAE", {6, 1}}};
+
+// The kernel runs in SVC mode, wherever it was started, and panic() has switched interrupts off (I).
+// Source: arch/arm/include/asm/kexec.h (crash_setup_regs); arch/arm/kernel/head.S (safe_svcmode_maskall).
+constexpr DumpRegister called[] = {{16, "cpsr", DumpRegister::Is::bits, 0x9f, 0x93}};
+
 }  // namespace
 
 extern const Contract contract_arm;
@@ -45,7 +52,7 @@ const Contract contract_arm{
     .target = "arm",
     .kexec_arch = std::uint64_t{40} << 16,
     .bits = 32,
-    .dumped = {.registers = 18, .program_counter = 15, .stack_pointer = 13},
+    .dumped = {.registers = 18, .program_counter = 15, .stack_pointer = 13, .called = called, .vmcoreinfo = vmcoreinfo},
     .control_bytes = 4096,
     .prepare = prepare,
     .never = no_file_call,

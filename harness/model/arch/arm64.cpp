@@ -19,8 +19,17 @@ ImageNeeds image_needs(const File& kernel) {
 }
 
 // Source: arch/arm64/kernel/crash_core.c, later vmcore_info.c (arch_crash_save_vmcoreinfo).
-constexpr std::string_view vmcoreinfo[] = {"NUMBER(VA_BITS)", "NUMBER(kimage_voffset)", "NUMBER(PHYS_OFFSET)",
-                                           "NUMBER(TCR_EL1_T1SZ)", "KERNELOFFSET"};
+constexpr InfoLine vmcoreinfo[] = {{"NUMBER(VA_BITS)"},
+                                   {"NUMBER(kimage_voffset)"},
+                                   {"NUMBER(PHYS_OFFSET)"},
+                                   {"NUMBER(TCR_EL1_T1SZ)"},
+                                   {"KERNELOFFSET"},
+                                   {"NUMBER(MODULES_VADDR)", "", {6, 1}},
+                                   {"NUMBER(MODULES_END)", "", {6, 1}},
+                                   {"NUMBER(VMALLOC_END)", "", {6, 1}},
+                                   {"NUMBER(VMEMMAP_START)", "", {6, 1}},
+                                   {"NUMBER(VMEMMAP_END)", "", {6, 1}},
+                                   {"NUMBER(KERNELPACMASK)", "", {6, 1}}};
 
 // Source: arch/arm64/include/asm/memory.h (__kimg_to_phys).
 std::optional<std::uint64_t> dumped_at(std::uint64_t address, const DumpContract::NumberOf& number) {

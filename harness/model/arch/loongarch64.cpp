@@ -31,6 +31,18 @@ constexpr PrepareRule prepare[] = {
      check_command_line},
 };
 
+// The kernel's image lies in the cached window, which shows all memory. Source: arch/loongarch/include/asm/addrspace.h
+// (CACHE_BASE, TO_PHYS_MASK).
+std::optional<std::uint64_t> dumped_at(std::uint64_t address, const DumpContract::NumberOf&) {
+  constexpr std::uint64_t window = 0x9000, bits = 48;
+  if (address >> bits != window) return std::nullopt;
+  return address & ((std::uint64_t{1} << bits) - 1);
+}
+
+// In the kernel tp always is the task's thread_info. Source: arch/loongarch/include/asm/thread_info.h, stacktrace.h
+// (prepare_frametrace).
+constexpr DumpRegister called[] = {{2, "tp", DumpRegister::Is::kernel}};
+
 }  // namespace
 
 extern const Contract contract_loongarch64;
@@ -38,7 +50,7 @@ const Contract contract_loongarch64{
     .target = "loongarch64",
     .kexec_arch = std::uint64_t{258} << 16,
     .bits = 64,
-    .dumped = {.registers = 45, .program_counter = 33, .stack_pointer = 3},
+    .dumped = {.registers = 45, .program_counter = 33, .stack_pointer = 3, .called = called, .physical = dumped_at},
     .control_bytes = 4096,  // KEXEC_CONTROL_PAGE_SIZE is PAGE_SIZE, arch/loongarch/include/asm/kexec.h
     .prepare = prepare,
 };

@@ -57,6 +57,30 @@ constexpr PrepareRule prepare[] = {
      check_tree},
 };
 
+// Kernels before 6.2 tell nothing, and later ones less than this until 6.12. A kernel that executes in place does not
+// tell how far its text lies from RAM. Source: arch/riscv/kernel/vmcore_info.c (arch_crash_save_vmcoreinfo).
+constexpr Version first{6, 12};
+constexpr InfoLine vmcoreinfo[] = {
+    {"NUMBER(phys_ram_base)", "", first},    {"NUMBER(PAGE_OFFSET)", "", first},
+    {"NUMBER(VMALLOC_END)", "", first},      {"NUMBER(VA_BITS)", "", first},
+    {"NUMBER(VMEMMAP_START)", "", first},    {"NUMBER(VMEMMAP_END)", "", first},
+    {"NUMBER(MODULES_VADDR)", "", first},    {"NUMBER(MODULES_END)", "", first},
+    {"NUMBER(KERNEL_LINK_ADDR)", "", first}, {"NUMBER(va_kernel_pa_offset)", "!XIP_KERNEL", first}};
+
+// Source: arch/riscv/include/asm/page.h (kernel_mapping_va_to_pa).
+std::optional<std::uint64_t> dumped_at(std::uint64_t address, const DumpContract::NumberOf& number) {
+  const auto link = number("NUMBER(KERNEL_LINK_ADDR)"), offset = number("NUMBER(va_kernel_pa_offset)");
+  return link && offset && address >= *link ? std::optional(address - *offset) : std::nullopt;
+}
+
+// riscv_crash_save_regs is a function that crash_setup_regs calls, with the place for the registers on the caller's
+// stack (a0). gp is the image's global pointer, or with CONFIG_SHADOW_CALL_STACK that stack's; tp is the task.
+// Source: arch/riscv/kernel/crash_save_regs.S; kernel/kexec_core.c, later crash_core.c (__crash_kexec).
+constexpr DumpRegister called[] = {{1, "ra", DumpRegister::Is::text},
+                                   {3, "gp", DumpRegister::Is::kernel},
+                                   {4, "tp", DumpRegister::Is::kernel},
+                                   {10, "a0", DumpRegister::Is::near_stack}};
+
 }  // namespace
 
 extern const Contract contract_riscv64;
@@ -64,7 +88,12 @@ const Contract contract_riscv64{
     .target = "riscv64",
     .kexec_arch = std::uint64_t{243} << 16,
     .bits = 64,
-    .dumped = {.registers = 32, .program_counter = 0, .stack_pointer = 2},
+    .dumped = {.registers = 32,
+               .program_counter = 0,
+               .stack_pointer = 2,
+               .called = called,
+               .vmcoreinfo = vmcoreinfo,
+               .physical = dumped_at},
     .control_bytes = 4096,
     .prepare = prepare,
 };

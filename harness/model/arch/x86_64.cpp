@@ -47,8 +47,22 @@ ImageNeeds bzimage64_needs(const File& kernel) {
 }
 
 // Source: arch/x86/kernel/crash_core_64.c, later vmcore_info_64.c (arch_crash_save_vmcoreinfo).
-constexpr std::string_view vmcoreinfo[] = {"NUMBER(phys_base)", "SYMBOL(init_top_pgt)", "NUMBER(pgtable_l5_enabled)",
-                                           "KERNELOFFSET", "NUMBER(KERNEL_IMAGE_SIZE)"};
+constexpr InfoLine vmcoreinfo[] = {{"NUMBER(phys_base)"},
+                                   {"SYMBOL(init_top_pgt)"},
+                                   {"NUMBER(pgtable_l5_enabled)"},
+                                   {"KERNELOFFSET"},
+                                   {"NUMBER(KERNEL_IMAGE_SIZE)"},
+                                   {"SYMBOL(node_data)", "NUMA", {6, 1}},
+                                   {"LENGTH(node_data)", "NUMA", {6, 1}},
+                                   {"NUMBER(sme_mask)", "", {6, 1}}};
+
+// crash_setup_regs stores cs, ss and the flags as they are then: in the kernel, with interrupts off since panic()
+// began. ss is __KERNEL_DS, or 0 where the task was switched to behind an interrupt that came from a program (a CPU of
+// 64 bits does not need it). Bit 1 of the flags is always set. Source: arch/x86/include/asm/kexec.h, segment.h;
+// kernel/panic.c.
+constexpr DumpRegister called[] = {{17, "cs", DumpRegister::Is::bits, 0xffff, 0x10},
+                                   {18, "rflags", DumpRegister::Is::bits, 0x202, 0x2},
+                                   {20, "ss", DumpRegister::Is::bits, 0xffff & ~0x18, 0}};
 
 // Source: arch/x86/include/asm/page_64.h (__phys_addr_nodebug), page_64_types.h (__START_KERNEL_map).
 std::optional<std::uint64_t> dumped_at(std::uint64_t address, const DumpContract::NumberOf& number) {
@@ -73,9 +87,12 @@ const Contract contract_x86_64{
     .dumped = {.registers = 27,
                .program_counter = 16,
                .stack_pointer = 19,
+               .called = called,
                .vmcoreinfo = vmcoreinfo,
                .physical = dumped_at,
-               .text_header = true},
+               .text_header = true,
+               .first_mib_left_out = true,
+               .headers_left_out = true},
     .destination_limit = destination_limit,
     .control_bytes = 8192,
     .file_format = &bzimage64,

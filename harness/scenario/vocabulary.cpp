@@ -153,7 +153,7 @@ constexpr Key keys[] = {
      "differs by 2 MiB at most"},
     {"memory", "reserved", Form::boolean, "",
      "of a crash kernel: all of each reservation of the kernel that crashed is its System RAM, but for 2 MiB at most, "
-     "and beside them nothing above 1 MiB"},
+     "and beside them nothing above 1 MiB; on PCs the dump's headers (`elfcorehdr=`) lie in none of it"},
     {"memory", "lost", Form::expression, "",
      "free memory (MemFree and what waits in the CPUs' lists) has fallen by no more since it was noted"},
     {"memory", "grown", Form::expression, "",

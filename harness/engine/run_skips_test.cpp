@@ -17,6 +17,14 @@ struct Skip {
 };
 void PrintTo(const Skip& one, std::ostream* out) { *out << one.name; }
 
+/// A target whose programs have words of 32 bits.
+void use_i386(Bench& bench) {
+  static Target narrow;
+  narrow = *bench.target;
+  narrow.name = "i386";
+  bench.target = &narrow;
+}
+
 // A machine that starts kernels in the usual way alone.
 void use_bare_machine(Bench& bench) {
   static Target bare;
@@ -62,10 +70,7 @@ INSTANTIATE_TEST_SUITE_P(
              [](scenario::Case& what, Bench&) { what.features.emplace_back("64_bits"); }, ""},
         Skip{"a_program_of_32_bits_cannot",
              [](scenario::Case& what, Bench& b) {
-               static Target narrow;
-               narrow = *b.target;
-               narrow.name = "i386";
-               b.target = &narrow;
+               use_i386(b);
                what.features.emplace_back("64_bits");
              },
              "cannot say numbers of more than 32 bits"},
@@ -100,10 +105,7 @@ INSTANTIATE_TEST_SUITE_P(
              ""},
         Skip{"config_unknown_of_an_architecture_that_never_has_it",
              [](scenario::Case& c, Bench& b) {
-               static Target narrow;
-               narrow = *b.target;
-               narrow.name = "i386";
-               b.target = &narrow;
+               use_i386(b);
                b.self.config.clear(), b.self.config_known = false, c.needs = {"KEXEC_FILE"};
              },
              "no kernel of i386 can be built with CONFIG_KEXEC_FILE"},

@@ -4,11 +4,11 @@
 #include "harness/model/file_load.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "harness/model/checks.h"
 #include "harness/model/contract.h"
 #include "harness/model/file_image.h"
+#include "kexlab/text.h"
 
 namespace kexlab::model {
 namespace {
@@ -116,10 +116,12 @@ Decision check_lockdown(const View& v) {
 
 /// Of the largest block of the page allocator. Source: include/linux/mmzone.h, MAX_ORDER, which until 6.4 was one more.
 unsigned max_order(const Situation& situation) {
+  constexpr std::uint64_t usual = 10, most = 63;
   const auto configured = situation.config.find("ARCH_FORCE_MAX_ORDER");
-  if (configured == situation.config.end()) return 10;
-  const auto number = static_cast<unsigned>(std::strtoul(configured->second.c_str(), nullptr, 10));
-  return since(situation, 6, 4) ? number : number - 1;
+  if (configured == situation.config.end()) return usual;
+  const auto number = parse_unsigned(configured->second, 10);
+  if (!number || *number == 0 || *number > most) return usual;
+  return static_cast<unsigned>(since(situation, 6, 4) ? *number : *number - 1);
 }
 
 // memdup_user() of more than kmalloc() ever gives. Source: include/linux/slab.h, KMALLOC_MAX_SIZE of SLUB.
